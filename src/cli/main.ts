@@ -1,2 +1,4 @@
 #!/usr/bin/env node
-process.stderr.write('shadowctl: no commands yet\n');
+import { run } from './program.ts';
+
+await run(process);

@@ -9,6 +9,7 @@ export const PROBLEMS = {
   // input
   invalid_json: { retry: 'never', http: 400, exit: 2 },
   invalid_request: { retry: 'never', http: 400, exit: 2 },
+  invalid_usage: { retry: 'never', http: 400, exit: 2 },
   invalid_thing_name: { retry: 'never', http: 400, exit: 2 },
   invalid_shadow_name: { retry: 'never', http: 400, exit: 2 },
   invalid_pointer: { retry: 'never', http: 400, exit: 2 },
