@@ -54,10 +54,17 @@ export type Successor =
   | { readonly kind: 'deleted' }
   | { readonly kind: 'unknown'; readonly version: number };
 
+/**
+ * One leaf of a command's patch.
+ *
+ * `restoreTo` is the last desired value that was confirmed or foreign when the command's write was accepted; absent
+ * means there was none, so that restoring removes the field.
+ */
 export interface CommandField {
   readonly field: FieldPointer;
   readonly desired: JsonValue;
   readonly state: FieldOutcome;
+  readonly restoreTo?: JsonValue;
 }
 
 export type WhenOffline = 'wait' | 'fail';
@@ -103,6 +110,9 @@ export interface Command {
   readonly version?: number;
   readonly versionFrom?: 'accepted' | 'get';
   readonly incarnation?: number;
+  /** The service's stamp of the write, in whole seconds since the epoch (R11). */
+  readonly stamp?: number;
+  /** The newest write that carries the command. */
   readonly writeId?: WriteId;
   readonly sentAt?: EpochMs;
   readonly deliveredAt?: EpochMs;

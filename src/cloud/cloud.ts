@@ -1,0 +1,204 @@
+import type { CommandId, EpochMs, FieldPointer, ThingName } from '../core/brand.ts';
+import type { Command, CommandStatus, OnEnd, TimelineEntry, WhenOffline } from '../core/command/command.ts';
+import type { DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
+import type { JsonObject, JsonValue } from '../core/json/json.ts';
+import type { Presence } from '../core/presence/presence.ts';
+import type { Result } from '../core/result.ts';
+import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
+import type { Cancel } from '../ports/clock.ts';
+import type {
+  CommandFilter,
+  DriftCounts,
+  DriftFilter,
+  EventPage,
+  LedgerHealth,
+  Page,
+  PageRequest,
+} from '../ports/ledger.ts';
+
+/**
+ * The cloud side as HTTP and CLI drive it: command desk, watcher, drift index. Everything a caller can get wrong and
+ * everything the world can do comes back as a problem.
+ */
+export interface Cloud {
+  /** Connects, subscribes, takes up what was open. Settles when commands are accepted; the world may still be away. */
+  start(): Promise<Result<void>>;
+  /** Nothing is lost: what is open goes on at the next start. May be called twice, in any state. */
+  stop(): Promise<void>;
+
+  /** Settles when the command is durable (`queued`), not when it is done. */
+  create(request: CreateCommand): Promise<Result<CreatedCommand>>;
+  command(id: CommandId): Promise<Result<Command>>;
+  commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<Command>>>;
+  timeline(id: CommandId): Promise<Result<readonly TimelineEntry[]>>;
+  /** Settles with the command when it has ended, or as it then is when `signal` aborts. */
+  settled(id: CommandId, signal: AbortSignal): Promise<Result<Command>>;
+  /** Cancel and extend need an open command; retry and rollback of an ended one create a new command. */
+  act(id: CommandId, action: CommandAction): Promise<Result<Command>>;
+
+  explainCommand(id: CommandId): Promise<Result<Explanation>>;
+  explainShadow(ref: ShadowRef): Promise<Result<ShadowExplanation>>;
+  /** `shadow_not_found` if it does not exist. `refresh` asks the service first. */
+  shadow(ref: ShadowRef, options?: { readonly refresh?: boolean }): Promise<Result<ShadowReport>>;
+  /** Every shadow ever seen, commanded or listed. */
+  shadows(page: PageRequest): Promise<Result<Page<ShadowRef>>>;
+  thing(thingName: ThingName): Promise<Result<ThingReport>>;
+  /** Follows these shadows from now on, whether or not anything was commanded. */
+  follow(refs: readonly ShadowRef[]): Promise<Result<void>>;
+
+  drift(filter: DriftFilter, page: PageRequest): Promise<Result<Page<DriftEntry>>>;
+  driftCounts(filter: DriftFilter): Promise<Result<DriftCounts>>;
+  acknowledgeDrift(target: DriftTarget, by: Actor, reason?: string): Promise<Result<DriftEntry>>;
+  ignoreRules(): Promise<Result<readonly IgnoreRule[]>>;
+  addIgnoreRule(rule: NewIgnoreRule): Promise<Result<IgnoreRule>>;
+  removeIgnoreRule(id: string, by: Actor): Promise<Result<void>>;
+
+  /** Stored events after a sequence, to resume a stream. */
+  events(after: number, limit: number): Promise<Result<EventPage>>;
+  /** Called for every entry once it is durable, in order of sequence, without gaps from the call on. */
+  onEvent(listener: (entry: TimelineEntry) => void): Cancel;
+  health(): Promise<CloudHealth>;
+}
+
+/** Who does something: a name the caller vouches for. */
+export interface Actor {
+  readonly name: string;
+}
+
+export interface CreateCommand {
+  readonly ref: ShadowRef;
+  /** The patch to desired; null leaves ask for removal. */
+  readonly patch: JsonObject;
+  readonly by: Actor;
+  readonly reason?: string;
+  /** Default 60,000. */
+  readonly applyWithinMs?: number;
+  /** Default: 7 days from now, or the smallest `validForMs` of the fields. At most one of the two. */
+  readonly expiresAt?: EpochMs;
+  readonly expiresInMs?: number;
+  /** Default `wait`. */
+  readonly whenOffline?: WhenOffline;
+  /** Default `restore`. */
+  readonly onEnd?: OnEnd;
+  readonly ifVersion?: number;
+  /** The same key with the same fingerprint gives the same command; with another one `idempotency_mismatch`. */
+  readonly idempotency?: { readonly key: string; readonly fingerprint: string };
+}
+
+export interface CreatedCommand {
+  readonly command: Command;
+  /** An earlier request with the same idempotency key made it. */
+  readonly replayed: boolean;
+}
+
+/** `cancel` and `extend` act on an open command; `retry` nudges an open one and repeats an ended one as a new command. */
+export type CommandAction =
+  | { readonly type: 'cancel'; readonly by: Actor; readonly reason?: string }
+  | { readonly type: 'retry'; readonly by: Actor; readonly reason?: string }
+  | { readonly type: 'rollback'; readonly by: Actor; readonly reason?: string }
+  | {
+      readonly type: 'extend';
+      readonly by: Actor;
+      readonly reason?: string;
+      readonly expiresAt?: EpochMs;
+      /** Added to what is left of the apply clock. */
+      readonly applyMoreMs?: number;
+    };
+
+/**
+ * The one fact that blocks a command, in words and as data. `code` is stable: `done`, `not_sent_offline`,
+ * `not_sent_in_line`, `not_sent_throttled`, `waiting_for_service`, `device_offline`, `waiting_for_device`, `applying`,
+ * `retrying`, `deferred`, `overridden`, `refused`, `superseded`, `unverified`, `timed_out`, `expired`, `cancelled`, …
+ */
+export interface Explanation {
+  readonly commandId: CommandId;
+  readonly status: CommandStatus;
+  readonly code: string;
+  readonly words: string;
+  readonly field?: FieldPointer;
+  readonly since?: EpochMs;
+  readonly nextAttemptAt?: EpochMs;
+  readonly settleBy?: EpochMs;
+  readonly detail?: JsonObject;
+}
+
+/** The same for a shadow: every field that is not as desired, and what stands in its way. */
+export interface ShadowExplanation {
+  readonly ref: ShadowRef;
+  readonly presence: Presence;
+  readonly converged: boolean;
+  readonly words: string;
+  readonly fields: readonly FieldExplanation[];
+  readonly commands: readonly Explanation[];
+}
+
+export interface FieldExplanation {
+  readonly field: FieldPointer;
+  readonly code: string;
+  readonly words: string;
+  readonly since?: EpochMs;
+  readonly commandId?: CommandId;
+}
+
+export interface ShadowReport {
+  readonly ref: ShadowRef;
+  readonly version: number;
+  readonly incarnation: number;
+  readonly desired?: JsonObject;
+  readonly reported?: JsonObject;
+  /** When the newest message that shaped this arrived. */
+  readonly asOf: EpochMs;
+  readonly presence: Presence;
+  readonly fields: readonly FieldReport[];
+  readonly openCommands: readonly CommandId[];
+}
+
+/**
+ * One field for a screen that must not bounce. `shown` is desired while a command is open and `settleBy` not past, else
+ * reported; `confirmed` is what the device reported last.
+ */
+export interface FieldReport {
+  readonly field: FieldPointer;
+  readonly shown?: JsonValue;
+  readonly desired?: JsonValue;
+  readonly confirmed?: JsonValue;
+  readonly converged: boolean;
+  readonly pendingSince?: EpochMs;
+  readonly settleBy?: EpochMs;
+  /** Stable code: why `confirmed` is not `desired`. */
+  readonly reason?: string;
+  readonly commandId?: CommandId;
+  readonly author?: string;
+}
+
+export interface ThingReport {
+  readonly thingName: ThingName;
+  readonly presence: Presence;
+  readonly shadows: readonly ShadowRef[];
+}
+
+export interface DriftTarget {
+  readonly ref: ShadowRef;
+  readonly field: FieldPointer;
+}
+
+export interface NewIgnoreRule {
+  /** A thing name, or a prefix followed by `*`. */
+  readonly thing: string;
+  readonly shadowName?: string;
+  /** A field, or a prefix followed by `*`. */
+  readonly field: string;
+  readonly reason: string;
+  readonly by: Actor;
+  readonly expiresAt?: EpochMs;
+}
+
+/** `ready`: commands are accepted and will be judged. Each part degrades alone (D24). */
+export interface CloudHealth {
+  readonly ready: boolean;
+  readonly transport: 'up' | 'down';
+  readonly ledger: LedgerHealth;
+  /** Shadows of open commands that have not been looked at since the start. */
+  readonly recovering: number;
+  readonly openCommands: number;
+}

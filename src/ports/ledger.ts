@@ -1,0 +1,171 @@
+import type { ClientToken, CommandId, EpochMs, FieldPointer, ThingName } from '../core/brand.ts';
+import type { Command, CommandStatus, TimelineEntry } from '../core/command/command.ts';
+import type { Write } from '../core/command/write.ts';
+import type { DriftCause, DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
+import type { Presence } from '../core/presence/presence.ts';
+import type { Result } from '../core/result.ts';
+import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
+import type { ShadowView } from '../core/view/view.ts';
+
+/**
+ * The durable record of the cloud side. What the engine demands of an implementation:
+ *
+ * - `commit` is atomic (all of its changes or none), takes effect in the order of calls, and settles only when the
+ *   changes would survive a power cut. Calls made while one is under way share the next sync (group commit); an idle
+ *   ledger starts at once. Changes inside one commit take effect in order.
+ * - Timeline entries get sequence numbers 1, 2, 3, … without gaps, in commit order; a reader that sees number n sees
+ *   every lower one. Pruning takes entries away but never reuses a number.
+ * - Reads see every commit that has settled.
+ * - Failing is a result: `ledger_full` (nothing was stored; the same commit works when space returns, without a
+ *   restart), `ledger_corrupt` (refuses from then on), `ledger_unavailable` (try again), `ledger_stale` (a command with
+ *   the same or a newer revision stands there already; nothing of that commit was stored, other commits of the same
+ *   sync are).
+ * - Values come back equal to what was stored, whatever keys and strings they hold (`__proto__`, `\u0000`).
+ */
+export interface Ledger {
+  commit(changes: readonly LedgerChange[]): Promise<Result<CommitReceipt>>;
+
+  command(id: CommandId): Promise<Result<Command | undefined>>;
+  /** Newest first. */
+  commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<Command>>>;
+  /** Oldest first. */
+  timeline(id: CommandId): Promise<Result<readonly TimelineEntry[]>>;
+  /** Over all commands, in order of sequence, entries above `after`. */
+  events(after: number, limit: number): Promise<Result<EventPage>>;
+  idempotency(key: string): Promise<Result<IdempotencyRecord | undefined>>;
+  write(token: ClientToken): Promise<Result<Write | undefined>>;
+
+  /** All the engine needs to work on one shadow: one read per shadow when it is first touched. */
+  shadow(ref: ShadowRef): Promise<Result<ShadowRecord>>;
+  /** The shadows that have open commands, in a stable order; 100,000s of them, so paged. */
+  openShadows(page: PageRequest): Promise<Result<Page<OpenShadow>>>;
+  /** Every shadow that has a view or a command, in a stable order. */
+  shadows(page: PageRequest): Promise<Result<Page<ShadowRef>>>;
+  presence(thingName: ThingName): Promise<Result<Presence | undefined>>;
+  presences(page: PageRequest): Promise<Result<Page<Presence>>>;
+
+  drift(filter: DriftFilter, page: PageRequest): Promise<Result<Page<DriftEntry>>>;
+  driftCounts(filter: DriftFilter): Promise<Result<DriftCounts>>;
+  ignoreRules(): Promise<Result<readonly IgnoreRule[]>>;
+
+  /**
+   * Takes away at most `limit` commands that ended before `endedBefore`, oldest first, with their timelines, writes and
+   * idempotency records. A command whose drift entry is not acknowledged stays. Settles with how many went; call again
+   * until it is fewer than `limit`.
+   */
+  prune(endedBefore: EpochMs, limit: number): Promise<Result<number>>;
+  health(): Promise<LedgerHealth>;
+  /** Settles when everything under way is durable and the store is closed. May be called twice. */
+  close(): Promise<void>;
+}
+
+export type LedgerChange =
+  /** Inserts or replaces by id; the stored revision must be lower than this one. */
+  | { readonly type: 'command'; readonly command: Command }
+  | { readonly type: 'timeline'; readonly entry: NewTimelineEntry }
+  | { readonly type: 'write'; readonly write: Write }
+  | { readonly type: 'view'; readonly view: ShadowView }
+  | { readonly type: 'presence'; readonly presence: Presence }
+  /** Inserts or replaces by shadow and field. */
+  | { readonly type: 'drift'; readonly entry: DriftEntry }
+  | { readonly type: 'drift_gone'; readonly ref: ShadowRef; readonly field: FieldPointer }
+  | { readonly type: 'ignore_rule'; readonly rule: IgnoreRule }
+  | { readonly type: 'ignore_rule_gone'; readonly id: string }
+  | { readonly type: 'idempotency'; readonly record: IdempotencyRecord };
+
+export type NewTimelineEntry = Omit<TimelineEntry, 'sequence'>;
+
+export interface CommitReceipt {
+  /** The number of the first timeline entry of this commit; the others follow on. 0 if there was none. */
+  readonly firstSequence: number;
+}
+
+/** `cursor` is what the page before gave as `next`; absent for the first. */
+export interface PageRequest {
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Absent on the last page. */
+  readonly next?: string;
+}
+
+export interface EventPage {
+  readonly entries: readonly TimelineEntry[];
+  /** The lowest sequence still kept; a reader below it has missed something and must list anew. */
+  readonly oldest: number;
+  /** The newest sequence given out; 0 in an empty ledger. */
+  readonly newest: number;
+}
+
+export interface ShadowRecord {
+  readonly view?: ShadowView;
+  /** Open commands, oldest first. */
+  readonly open: readonly Command[];
+  /** Ended ones that evidence or a guarded write can still change: `timed_out`, `expired`, or `endResult: not_yet`. */
+  readonly ended: readonly Command[];
+  /** Writes whose result is not known. */
+  readonly writes: readonly Write[];
+  readonly drift: readonly DriftEntry[];
+}
+
+export interface OpenShadow {
+  readonly ref: ShadowRef;
+  readonly open: number;
+  /** The earliest `expiresAt` of its open commands. */
+  readonly expiresAt: EpochMs;
+}
+
+/** Members combine with "and", the values of one member with "or". `shadowName: null` means classic only. */
+export interface CommandFilter {
+  readonly thingName?: ThingName;
+  readonly shadowName?: string | null;
+  readonly statuses?: readonly CommandStatus[];
+  readonly author?: string;
+  readonly createdFrom?: EpochMs;
+  readonly createdBefore?: EpochMs;
+}
+
+export interface DriftFilter {
+  readonly thingName?: ThingName;
+  readonly thingPrefix?: string;
+  readonly shadowName?: string | null;
+  readonly field?: FieldPointer;
+  readonly causes?: readonly DriftCause[];
+  readonly author?: string;
+  /** Only entries first seen before this instant. */
+  readonly firstSeenBefore?: EpochMs;
+  /** Default false: entries that an ignore rule covers are counted, not listed. */
+  readonly includeIgnored?: boolean;
+  /** Default false. */
+  readonly includeAcknowledged?: boolean;
+  /** Default `oldest` (first seen); `newest`, `thing` (name, then field), `flaps` (most first). */
+  readonly sort?: 'oldest' | 'newest' | 'thing' | 'flaps';
+}
+
+export interface DriftCounts {
+  /** Entries that the filter lists. */
+  readonly fields: number;
+  readonly shadows: number;
+  readonly byCause: Readonly<Partial<Record<DriftCause, number>>>;
+  /** Covered by ignore rules, whatever `includeIgnored` says. */
+  readonly ignored: number;
+  readonly acknowledged: number;
+}
+
+/** What an idempotency key stood for. The fingerprint says whether a repeated request is the same one. */
+export interface IdempotencyRecord {
+  readonly key: string;
+  readonly fingerprint: string;
+  readonly commandId: CommandId;
+  readonly createdAt: EpochMs;
+}
+
+export interface LedgerHealth {
+  readonly state: 'ok' | 'full' | 'corrupt' | 'unavailable';
+  readonly detail?: string;
+  /** Commits that wait for their sync. */
+  readonly waiting: number;
+}
