@@ -26,8 +26,10 @@ export interface FieldAnnotations {
   readonly ignore?: { readonly reason: string };
 }
 
-/** A violation names the field and says what the model allows. */
-export type ModelViolation = Problem & { readonly field: FieldPointer };
+/** A violation names the field, the broken rule and what the model allows. The device refuses with the rule as its code. */
+export type ModelViolation = Problem & { readonly field: FieldPointer; readonly rule: ModelRule };
+
+export type ModelRule = 'unknown_field' | 'wrong_type' | 'out_of_range' | 'not_allowed' | 'momentary';
 
 /**
  * A shadow's model: which fields there are, what they may hold, and how they compare. Compiled from JSON Schema by
