@@ -1,0 +1,346 @@
+import type { ClientToken, CommandId, EpochMs, ThingName } from '../../src/core/brand.ts';
+import { VERDICT_OF, type Command, type TimelineEntry } from '../../src/core/command/command.ts';
+import { tokenOf, type Write } from '../../src/core/command/write.ts';
+import type { DriftCause, DriftEntry, IgnoreRule } from '../../src/core/drift/drift.ts';
+import type { Presence } from '../../src/core/presence/presence.ts';
+import { problem, type ProblemCode } from '../../src/core/problem.ts';
+import { fail, ok, type Result } from '../../src/core/result.ts';
+import { shadowKey, type ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
+import type { ShadowView } from '../../src/core/view/view.ts';
+import type {
+  CommandFilter,
+  CommitReceipt,
+  DriftCounts,
+  DriftFilter,
+  EventPage,
+  IdempotencyRecord,
+  Ledger,
+  LedgerChange,
+  LedgerHealth,
+  OpenShadow,
+  Page,
+  PageRequest,
+  ShadowRecord,
+} from '../../src/ports/ledger.ts';
+
+/** Everything one shadow owns, so that reading it costs the same however many shadows there are. */
+interface Shelf {
+  readonly ref: ShadowRef;
+  view?: ShadowView;
+  readonly commands: Map<CommandId, Command>;
+  readonly writes: Map<string, Write>;
+  readonly drift: Map<string, DriftEntry>;
+}
+
+/** A ledger without a disk: second implementation of the port, for tests and the simulation. */
+export class MemoryLedger implements Ledger {
+  readonly #shelves = new Map<string, Shelf>();
+  readonly #commands = new Map<CommandId, Command>();
+  readonly #timeline: TimelineEntry[] = [];
+  readonly #timelines = new Map<CommandId, TimelineEntry[]>();
+  readonly #writes = new Map<ClientToken, Write>();
+  readonly #presence = new Map<ThingName, Presence>();
+  readonly #rules = new Map<string, IgnoreRule>();
+  readonly #idempotency = new Map<string, IdempotencyRecord>();
+  readonly #failures: ProblemCode[] = [];
+  #refusing: 'ledger_full' | 'ledger_unavailable' | 'ledger_corrupt' | undefined;
+  #sequence = 0;
+  #closed = false;
+
+  /** Refuses every commit with this problem until called with undefined. */
+  refuse(code: 'ledger_full' | 'ledger_unavailable' | 'ledger_corrupt' | undefined): void {
+    this.#refusing = code;
+  }
+
+  /** The next commit fails once. */
+  failNext(code: ProblemCode): void {
+    this.#failures.push(code);
+  }
+
+  async commit(changes: readonly LedgerChange[]): Promise<Result<CommitReceipt>> {
+    const code = this.#closed ? 'ledger_unavailable' : (this.#refusing ?? this.#failures.shift());
+    if (code !== undefined) return fail(problem(code, 'the ledger refuses'));
+    const stale = changes.find((change) => change.type === 'command' && this.#isStale(change.command));
+    if (stale !== undefined) return fail(problem('ledger_stale', 'a newer revision of the command is stored'));
+    const firstSequence = changes.some(({ type }) => type === 'timeline') ? this.#sequence + 1 : 0;
+    for (const change of changes) this.#apply(change);
+    return ok({ firstSequence });
+  }
+
+  async command(id: CommandId): Promise<Result<Command | undefined>> {
+    return ok(this.#commands.get(id));
+  }
+
+  async commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<Command>>> {
+    const found = [...this.#commands.values()].filter((command) => matches(command, filter));
+    found.sort((left, right) => (left.id < right.id ? 1 : -1));
+    return ok(pageOf(found, page, ({ id }) => id, 'descending'));
+  }
+
+  async timeline(id: CommandId): Promise<Result<readonly TimelineEntry[]>> {
+    return ok([...(this.#timelines.get(id) ?? [])]);
+  }
+
+  async events(after: number, limit: number): Promise<Result<EventPage>> {
+    const oldest = this.#timeline[0]?.sequence ?? this.#sequence + 1;
+    const start = this.#timeline.findIndex(({ sequence }) => sequence > after);
+    const entries = start < 0 ? [] : this.#timeline.slice(start, start + limit);
+    return ok({ entries, oldest, newest: this.#sequence });
+  }
+
+  async idempotency(key: string): Promise<Result<IdempotencyRecord | undefined>> {
+    return ok(this.#idempotency.get(key));
+  }
+
+  async write(token: ClientToken): Promise<Result<Write | undefined>> {
+    return ok(this.#writes.get(token));
+  }
+
+  async shadow(ref: ShadowRef): Promise<Result<ShadowRecord>> {
+    const shelf = this.#shelves.get(shadowKey(ref));
+    if (shelf === undefined) return ok({ open: [], ended: [], writes: [], drift: [] });
+    const commands = [...shelf.commands.values()].sort(byId);
+    return ok({
+      ...(shelf.view === undefined ? {} : { view: shelf.view }),
+      open: commands.filter(isOpen),
+      ended: commands.filter(isRevisable),
+      writes: [...shelf.writes.values()].filter(({ state }) => state === 'open'),
+      drift: [...shelf.drift.values()],
+    });
+  }
+
+  async openShadows(page: PageRequest): Promise<Result<Page<OpenShadow>>> {
+    const rows: OpenShadow[] = [];
+    for (const { ref, commands } of this.#shelves.values()) {
+      const open = [...commands.values()].filter(isOpen);
+      if (open.length === 0) continue;
+      const expiresAt = open.reduce((least, { policy }) => Math.min(least, policy.expiresAt), Infinity) as EpochMs;
+      rows.push({ ref, open: open.length, expiresAt });
+    }
+    rows.sort((left, right) => (shadowKey(left.ref) < shadowKey(right.ref) ? -1 : 1));
+    return ok(pageOf(rows, page, ({ ref }) => shadowKey(ref), 'ascending'));
+  }
+
+  async shadows(page: PageRequest): Promise<Result<Page<ShadowRef>>> {
+    const refs = [...this.#shelves.values()].map(({ ref }) => ref);
+    refs.sort((left, right) => (shadowKey(left) < shadowKey(right) ? -1 : 1));
+    return ok(pageOf(refs, page, shadowKey, 'ascending'));
+  }
+
+  async presence(thingName: ThingName): Promise<Result<Presence | undefined>> {
+    return ok(this.#presence.get(thingName));
+  }
+
+  async presences(page: PageRequest): Promise<Result<Page<Presence>>> {
+    const rows = [...this.#presence.values()].sort((left, right) => (left.thingName < right.thingName ? -1 : 1));
+    return ok(pageOf(rows, page, ({ thingName }) => thingName, 'ascending'));
+  }
+
+  async drift(filter: DriftFilter, page: PageRequest): Promise<Result<Page<DriftEntry>>> {
+    const rows = this.#driftMatching(filter).filter((entry) => isListed(entry, filter));
+    rows.sort(driftOrder(filter.sort ?? 'oldest'));
+    const offset = page.cursor === undefined ? 0 : Number(page.cursor);
+    const items = rows.slice(offset, offset + page.limit);
+    const end = offset + items.length;
+    return ok({ items, ...(end < rows.length ? { next: String(end) } : {}) });
+  }
+
+  async driftCounts(filter: DriftFilter): Promise<Result<DriftCounts>> {
+    const all = this.#driftMatching(filter);
+    const listed = all.filter((entry) => isListed(entry, filter));
+    const byCause: Partial<Record<DriftCause, number>> = {};
+    for (const { cause } of listed) byCause[cause] = (byCause[cause] ?? 0) + 1;
+    return ok({
+      fields: listed.length,
+      shadows: new Set(listed.map(({ ref }) => shadowKey(ref))).size,
+      byCause,
+      ignored: all.filter(({ ignoredBy }) => ignoredBy !== undefined).length,
+      acknowledged: all.filter(({ acknowledged }) => acknowledged !== undefined).length,
+    });
+  }
+
+  async ignoreRules(): Promise<Result<readonly IgnoreRule[]>> {
+    return ok([...this.#rules.values()]);
+  }
+
+  async prune(endedBefore: EpochMs, limit: number): Promise<Result<number>> {
+    const held = new Set(
+      [...this.#shelves.values()].flatMap(({ drift }) =>
+        [...drift.values()].flatMap(({ endedCommandId, acknowledged }) =>
+          endedCommandId === undefined || acknowledged !== undefined ? [] : [endedCommandId],
+        ),
+      ),
+    );
+    const ended = [...this.#commands.values()]
+      .filter(({ id, endedAt }) => endedAt !== undefined && endedAt < endedBefore && !held.has(id))
+      .sort((left, right) => (left.endedAt ?? 0) - (right.endedAt ?? 0))
+      .slice(0, limit);
+    for (const command of ended) this.#forget(command);
+    return ok(ended.length);
+  }
+
+  async health(): Promise<LedgerHealth> {
+    if (this.#closed) return { state: 'unavailable', detail: 'closed', waiting: 0 };
+    const states = { ledger_full: 'full', ledger_unavailable: 'unavailable', ledger_corrupt: 'corrupt' } as const;
+    return { state: this.#refusing === undefined ? 'ok' : states[this.#refusing], waiting: 0 };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  /** The same data behind a new handle, as after a restart of the process. */
+  reopen(): MemoryLedger {
+    this.#closed = false;
+    this.#refusing = undefined;
+    return this;
+  }
+
+  #isStale(command: Command): boolean {
+    const stored = this.#commands.get(command.id);
+    return stored !== undefined && stored.revision >= command.revision;
+  }
+
+  #apply(change: LedgerChange): void {
+    switch (change.type) {
+      case 'command':
+        this.#commands.set(change.command.id, change.command);
+        this.#shelf(change.command.ref).commands.set(change.command.id, change.command);
+        return;
+      case 'timeline':
+        this.#append({ sequence: (this.#sequence += 1), ...change.entry });
+        return;
+      case 'write':
+        this.#writes.set(tokenOf(change.write.id), change.write);
+        this.#shelf(change.write.ref).writes.set(change.write.id, change.write);
+        return;
+      case 'view':
+        this.#shelf(change.view.ref).view = change.view;
+        return;
+      case 'presence':
+        this.#presence.set(change.presence.thingName, change.presence);
+        return;
+      case 'drift':
+        this.#shelf(change.entry.ref).drift.set(change.entry.field, change.entry);
+        return;
+      case 'drift_gone':
+        this.#shelf(change.ref).drift.delete(change.field);
+        return;
+      case 'ignore_rule':
+        this.#rules.set(change.rule.id, change.rule);
+        return;
+      case 'ignore_rule_gone':
+        this.#rules.delete(change.id);
+        return;
+      case 'idempotency':
+        this.#idempotency.set(change.record.key, change.record);
+        return;
+    }
+  }
+
+  #append(entry: TimelineEntry): void {
+    this.#timeline.push(entry);
+    const own = this.#timelines.get(entry.commandId);
+    if (own === undefined) this.#timelines.set(entry.commandId, [entry]);
+    else own.push(entry);
+  }
+
+  #forget(command: Command): void {
+    const shelf = this.#shelf(command.ref);
+    this.#commands.delete(command.id);
+    shelf.commands.delete(command.id);
+    this.#timelines.delete(command.id);
+    for (const write of [...shelf.writes.values()]) {
+      if (!write.commandIds.every((id) => !this.#commands.has(id))) continue;
+      shelf.writes.delete(write.id);
+      this.#writes.delete(tokenOf(write.id));
+    }
+    for (const [key, record] of this.#idempotency) if (record.commandId === command.id) this.#idempotency.delete(key);
+    const kept = this.#timeline.filter(({ commandId }) => commandId !== command.id);
+    this.#timeline.splice(0, this.#timeline.length, ...kept);
+  }
+
+  #shelf(ref: ShadowRef): Shelf {
+    const key = shadowKey(ref);
+    let shelf = this.#shelves.get(key);
+    if (shelf === undefined) {
+      shelf = { ref, commands: new Map(), writes: new Map(), drift: new Map() };
+      this.#shelves.set(key, shelf);
+    }
+    return shelf;
+  }
+
+  #driftMatching(filter: DriftFilter): DriftEntry[] {
+    return [...this.#shelves.values()]
+      .flatMap(({ drift }) => [...drift.values()])
+      .filter(({ ref, field, cause, author, firstSeenAt }) => {
+        if (filter.thingName !== undefined && ref.thingName !== filter.thingName) return false;
+        if (filter.thingPrefix !== undefined && !ref.thingName.startsWith(filter.thingPrefix)) return false;
+        if (!namesShadow(ref, filter.shadowName)) return false;
+        if (filter.field !== undefined && field !== filter.field) return false;
+        if (filter.causes !== undefined && !filter.causes.includes(cause)) return false;
+        if (filter.author !== undefined && author !== filter.author) return false;
+        return filter.firstSeenBefore === undefined || firstSeenAt < filter.firstSeenBefore;
+      });
+  }
+}
+
+function isOpen({ status }: Command): boolean {
+  return VERDICT_OF[status] === 'pending';
+}
+
+function isRevisable(command: Command): boolean {
+  return (
+    command.status === 'timed_out' ||
+    command.status === 'expired' ||
+    (!isOpen(command) && command.endResult === 'not_yet')
+  );
+}
+
+function byId(left: Command, right: Command): number {
+  return left.id < right.id ? -1 : 1;
+}
+
+function namesShadow(ref: ShadowRef, wanted: string | null | undefined): boolean {
+  return wanted === undefined || (wanted ?? undefined) === ref.shadowName;
+}
+
+function matches({ ref, status, author, createdAt }: Command, filter: CommandFilter): boolean {
+  if (filter.thingName !== undefined && ref.thingName !== filter.thingName) return false;
+  if (!namesShadow(ref, filter.shadowName)) return false;
+  if (filter.statuses !== undefined && !filter.statuses.includes(status)) return false;
+  if (filter.author !== undefined && author !== filter.author) return false;
+  if (filter.createdFrom !== undefined && createdAt < filter.createdFrom) return false;
+  return filter.createdBefore === undefined || createdAt < filter.createdBefore;
+}
+
+function isListed({ ignoredBy, acknowledged }: DriftEntry, filter: DriftFilter): boolean {
+  if (ignoredBy !== undefined && filter.includeIgnored !== true) return false;
+  return acknowledged === undefined || filter.includeAcknowledged === true;
+}
+
+function driftOrder(sort: NonNullable<DriftFilter['sort']>): (left: DriftEntry, right: DriftEntry) => number {
+  const name = ({ ref, field }: DriftEntry): string => `${shadowKey(ref)} ${field}`;
+  const byName = (left: DriftEntry, right: DriftEntry): number => (name(left) < name(right) ? -1 : 1);
+  return (left, right) => {
+    if (sort === 'oldest') return left.firstSeenAt - right.firstSeenAt || byName(left, right);
+    if (sort === 'newest') return right.firstSeenAt - left.firstSeenAt || byName(left, right);
+    if (sort === 'flaps') return right.flaps - left.flaps || byName(left, right);
+    return byName(left, right);
+  };
+}
+
+/** The cursor is the key of the last row given out, so rows that come and go in between move nothing. */
+function pageOf<T>(
+  sorted: readonly T[],
+  { limit, cursor }: PageRequest,
+  keyOf: (row: T) => string,
+  order: 'ascending' | 'descending',
+): Page<T> {
+  const past = (row: T): boolean =>
+    cursor === undefined || (order === 'ascending' ? keyOf(row) > cursor : keyOf(row) < cursor);
+  const rest = sorted.filter(past);
+  const items = rest.slice(0, limit);
+  const last = items.at(-1);
+  return { items, ...(last !== undefined && rest.length > items.length ? { next: keyOf(last) } : {}) };
+}
