@@ -1,0 +1,207 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { Aedes, type AedesOptions, type AuthenticateError, type Client } from 'aedes';
+import type { HostPort } from '../../src/core/host-port.ts';
+import { problem } from '../../src/core/problem.ts';
+import { done, fail, ok, type Result } from '../../src/core/result.ts';
+import { Interest } from './interest.ts';
+import { dropOnlyTrueDuplicates } from './duplicates.ts';
+
+/** What the broker asks about every connection and message. */
+export interface BrokerHooks {
+  /** May `client` connect? It has its id; a TLS connection its certificate. */
+  readonly connecting?: (client: Client) => 'allow' | 'deny';
+  /** A refusal closes the connection of an MQTT 3.1.1 client and answers 0x87 to an MQTT 5 one. */
+  readonly publishing?: (client: Client, topic: string) => 'allow' | 'deny';
+  readonly subscribing?: (client: Client, filter: string) => 'allow' | 'deny';
+  readonly receiving?: (client: Client, topic: string) => 'allow' | 'deny';
+  /** Every message that a client published, in order of arrival; wills come with `will`. */
+  readonly published?: (message: PublishedMessage) => void;
+  readonly connected?: (client: Client) => void;
+  readonly disconnected?: (client: Client, why: ClosedBy) => void;
+}
+
+export interface PublishedMessage {
+  readonly client: Client;
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly will: boolean;
+}
+
+export type ClosedBy = 'client' | 'takeover' | 'keep_alive' | 'client_error' | 'denied' | 'server' | 'lost';
+
+/** The service's limit on a payload; a larger message ends the connection (R84). */
+export const PAYLOAD_BYTES_MAX = 128 * 1024;
+/** Room for the topic and the properties of a message around the largest payload. */
+const PACKET_BYTES_MAX = PAYLOAD_BYTES_MAX + 8 * 1024;
+/** One frozen subscriber must not hold back the others for long. */
+const DRAIN_TIMEOUT_MS = 5_000;
+/** As long as AWS keeps a persistent session at most. */
+const SESSION_SECONDS_MAX = 7 * 24 * 3600;
+
+/**
+ * The embedded MQTT broker: 3.1.1 and 5 on the same ports. Everything it knows of AWS comes in through the hooks.
+ *
+ * Differences from AWS that the library brings are listed in docs/SHADOW-SERVICE.md.
+ */
+export class Broker {
+  readonly interest = new Interest();
+  readonly #aedes: Aedes;
+  readonly #hooks: BrokerHooks;
+  readonly #servers = new Set<Server>();
+  readonly #sockets = new Set<Socket>();
+  readonly #closedBy = new WeakMap<Client, ClosedBy>();
+
+  private constructor(aedes: Aedes, hooks: BrokerHooks) {
+    this.#aedes = aedes;
+    this.#hooks = hooks;
+  }
+
+  static async open(hooks: BrokerHooks): Promise<Broker> {
+    const options: AedesOptions = {
+      // Unlimited: with a limit, messages to one frozen subscriber would hold up everybody's.
+      concurrency: 0,
+      drainTimeout: DRAIN_TIMEOUT_MS,
+      maximumPacketSize: PACKET_BYTES_MAX,
+      sessionExpiryIntervalLimit: SESSION_SECONDS_MAX,
+      // A client may publish before its CONNACK arrives; a whole window of messages fits.
+      queueLimit: 1_000,
+      maxClientsIdLength: 128,
+    };
+    const aedes = await Aedes.createBroker(options);
+    const broker = new Broker(aedes, hooks);
+    dropOnlyTrueDuplicates(aedes);
+    broker.#install();
+    return broker;
+  }
+
+  /** Answers with the port, which `port: 0` leaves to the system. */
+  async listen({ host, port }: HostPort, tls?: TlsOptions): Promise<Result<number>> {
+    const handle = (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+      this.#aedes.handle(socket);
+    };
+    const server =
+      tls === undefined
+        ? createServer({ noDelay: true }, handle)
+        : createTlsServer({ ...tls, noDelay: true } as TlsOptions, handle);
+    // A client that fails the TLS handshake is its own problem.
+    server.on('tlsClientError', () => undefined);
+    const listening = await listen(server, { host, port });
+    if (listening.ok) this.#servers.add(server);
+    return listening;
+  }
+
+  publish(topic: string, payload: string | Buffer): void {
+    this.#aedes.publish({ cmd: 'publish', topic, payload, qos: 1, retain: false, dup: false }, () => undefined);
+  }
+
+  clients(): Client[] {
+    return Object.values((this.#aedes as unknown as { clients: Record<string, Client> }).clients);
+  }
+
+  /** Ends a client's connection without an MQTT goodbye; false if there is none. */
+  cut(clientId: string): boolean {
+    const client = this.#client(clientId);
+    if (client === undefined) return false;
+    this.#closedBy.set(client, 'server');
+    client.conn.destroy();
+    return true;
+  }
+
+  /** Ends in order: MQTT 5 clients are told, all sockets are closed. May be called twice. */
+  async stop(): Promise<void> {
+    const closed = [...this.#servers].map((server) => new Promise((resolve) => server.close(resolve)));
+    this.#servers.clear();
+    for (const client of this.clients()) this.#closedBy.set(client, 'server');
+    await new Promise<void>((resolve) => this.#aedes.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(closed);
+  }
+
+  #client(clientId: string): Client | undefined {
+    return this.clients().find(({ id }) => id === clientId);
+  }
+
+  #install(): void {
+    const aedes = this.#aedes;
+    const { connecting, publishing, subscribing, receiving, published } = this.#hooks;
+    aedes.authenticate = (client, _username, _password, callback) => {
+      if (connecting?.(client) === 'deny') return callback(notAuthorized(), false);
+      // A session that starts clean has no subscriptions, whatever an earlier one of that name had.
+      if ((client as unknown as { _cleanStart: boolean })._cleanStart) this.interest.forget(client.id);
+      callback(null, true);
+    };
+    aedes.authorizePublish = (client, packet, callback) => {
+      if (client === null) return callback(null);
+      const { topic, payload } = packet;
+      const refusal = this.#publishRefusal(client, packet) ?? publishing?.(client, topic);
+      if (refusal === 'deny') {
+        this.#closedBy.set(client, 'denied');
+        return callback(new Error('not authorized'));
+      }
+      // First the acknowledgement and the subscribers, then whoever acts on the message.
+      callback(null);
+      // A will has no command; the shadow service ignores it (R8).
+      const will = (packet as { cmd?: string }).cmd === undefined;
+      published?.({ client, topic, payload: typeof payload === 'string' ? Buffer.from(payload) : payload, will });
+    };
+    aedes.authorizeSubscribe = (client, subscription, callback) => {
+      if (subscribing?.(client, subscription.topic) === 'deny') return callback(null, null);
+      this.interest.add(client.id, subscription.topic);
+      callback(null, subscription);
+    };
+    if (receiving !== undefined) {
+      aedes.authorizeForward = (client, packet) => (receiving(client, packet.topic) === 'deny' ? null : packet);
+    }
+    aedes.on('unsubscribe', (filters, client) => {
+      for (const filter of filters) this.interest.remove(client.id, filter);
+    });
+    aedes.on('sessionExpired', (client) => this.interest.forget(client.id));
+    aedes.on('keepaliveTimeout', (client) => this.#closedBy.set(client, 'keep_alive'));
+    aedes.on('clientError', (client, error) => {
+      const lost = (error as NodeJS.ErrnoException).code !== undefined;
+      if (!this.#closedBy.has(client)) this.#closedBy.set(client, lost ? 'lost' : 'client_error');
+    });
+    aedes.on('clientReady', (client) => this.#hooks.connected?.(client));
+    aedes.on('clientDisconnect', (client) => this.#hooks.disconnected?.(client, this.#why(client)));
+  }
+
+  /** Reserved topics take no retained messages (R7); `$SYS` is the broker's own; too large is too large. */
+  #publishRefusal(_client: Client, packet: { topic: string; retain: boolean; payload: string | Buffer }) {
+    const { topic, retain, payload } = packet;
+    if (topic.startsWith('$SYS/') || (retain && topic.startsWith('$')) || payload.length > PAYLOAD_BYTES_MAX) {
+      return 'deny' as const;
+    }
+    return undefined;
+  }
+
+  #why(client: Client): ClosedBy {
+    const { _takingOver } = this.#aedes as unknown as { _takingOver: Set<string> };
+    if (_takingOver.has(client.id)) return 'takeover';
+    if ((client as unknown as { _disconnected: boolean })._disconnected) return 'client';
+    return this.#closedBy.get(client) ?? 'lost';
+  }
+}
+
+function notAuthorized(): AuthenticateError {
+  return Object.assign(new Error('not authorized'), { returnCode: 5 }) as AuthenticateError;
+}
+
+async function listen(server: Server, { host, port }: HostPort): Promise<Result<number>> {
+  const result = await new Promise<Result<void>>((resolve) => {
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(fail(listenProblem(error, { host, port }))));
+    server.listen(port, host, () => resolve(done));
+  });
+  if (!result.ok) return result;
+  const address = server.address();
+  return ok(typeof address === 'object' && address !== null ? address.port : port);
+}
+
+export function listenProblem(error: NodeJS.ErrnoException, { host, port }: HostPort) {
+  const at = `${host}:${port}`;
+  return error.code === 'EADDRINUSE'
+    ? problem('address_in_use', `somebody else already listens on ${at}; take another port, or 0 for any`, { at })
+    : problem('invalid_config', `cannot listen on ${at}: ${error.message}`, { at, cause: error });
+}

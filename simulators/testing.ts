@@ -1,0 +1,19 @@
+import { openSimulator, type Simulator, type SimulatorOptions } from './simulator.ts';
+
+export type { Simulator, SimulatorOptions } from './simulator.ts';
+export { openSimulator } from './simulator.ts';
+
+/**
+ * A local cloud for somebody's test: MQTT broker and shadow service on a free port, in this process, in memory.
+ *
+ *     const cloud = await startSimulator();
+ *     // … connect to cloud.mqttUrl …
+ *     await cloud.stop();
+ *
+ * Throws if it cannot start; `openSimulator` returns the problem instead.
+ */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const opened = await openSimulator(options);
+  if (!opened.ok) throw new Error(`${opened.problem.code}: ${opened.problem.message}`, { cause: opened.problem });
+  return opened.value;
+}
