@@ -15,6 +15,8 @@ export const PROBLEMS = {
   invalid_pointer: { retry: 'never', http: 400, exit: 2 },
   invalid_config: { retry: 'never', http: 400, exit: 2 },
   payload_too_large: { retry: 'never', http: 413, exit: 2 },
+  unsupported_media_type: { retry: 'never', http: 415, exit: 2 },
+  method_not_allowed: { retry: 'never', http: 405, exit: 2 },
   too_deep: { retry: 'never', http: 400, exit: 2 },
   model_violation: { retry: 'never', http: 422, exit: 2 },
   invalid_model: { retry: 'never', http: 400, exit: 2 },

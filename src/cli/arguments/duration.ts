@@ -10,7 +10,9 @@ export function parseDuration(text: string): Result<number> {
   );
   if (!wellFormed || totalMs <= 0 || totalMs > DURATION_MS_MAX) {
     return fail(
-      problem('invalid_usage', 'a length of time is written 250ms, 30s, 5m, 2h, 7d or 1h30m, at most 3650d', { at: text }),
+      problem('invalid_usage', 'a length of time is written 250ms, 30s, 5m, 2h, 7d or 1h30m, at most 3650d', {
+        at: text,
+      }),
     );
   }
   return ok(totalMs);

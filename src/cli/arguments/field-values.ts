@@ -16,7 +16,9 @@ export function parseFieldValues(texts: readonly string[]): Result<JsonObject> {
     if (!parsed.ok) return parsed;
     const clash = leaves.find(([field]) => overlaps({ left: field, right: parsed.value[0] }));
     if (clash !== undefined) {
-      return fail(problem('invalid_usage', `${parsed.value[0]} and ${clash[0]} are the same field or one holds the other`));
+      return fail(
+        problem('invalid_usage', `${parsed.value[0]} and ${clash[0]} are the same field or one holds the other`),
+      );
     }
     leaves.push(parsed.value);
   }

@@ -1,0 +1,48 @@
+import { PROBLEMS, type Problem } from '../core/problem.ts';
+
+/** RFC 9457 problem details, as every error of the API is answered. `at` and `errors[].at` are JSON Pointers or names. */
+export interface ProblemDetails {
+  /** Stable: a URN that ends in the code; `docs/PROBLEMS.md` explains each one. */
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly instance: string;
+  readonly code: Problem['code'];
+  readonly retry: 'never' | 'backoff' | 'after_get';
+  readonly at?: string;
+  readonly errors?: readonly RequestError[];
+  readonly requestId: string;
+}
+
+export interface RequestError {
+  readonly at: string;
+  readonly detail: string;
+}
+
+/** A problem with more than one place. */
+export interface RequestProblem extends Problem {
+  readonly errors?: readonly RequestError[];
+}
+
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** `cause` stays inside: it is for the log, never for a caller (attack C-22). */
+export function problemDetails(
+  { code, message, at, errors }: RequestProblem,
+  { instance, requestId }: { instance: string; requestId: string },
+): ProblemDetails {
+  const { http, retry } = PROBLEMS[code];
+  return {
+    type: `urn:shadowctl:problem:${code}`,
+    title: code.replaceAll('_', ' '),
+    status: http,
+    detail: message,
+    instance,
+    code,
+    retry,
+    ...(at === undefined ? {} : { at }),
+    ...(errors === undefined || errors.length === 0 ? {} : { errors }),
+    requestId,
+  };
+}

@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import { problem, type Problem } from '../core/problem.ts';
+import { fail, ok, type Result } from '../core/result.ts';
+import { parseJson } from '../protocol/json-text.ts';
+import { methodsOf, type RouteShape } from './methods.ts';
+import { answer, type HttpParts, type RouteParts } from './respond.ts';
+import { commandRoutes } from './routes/commands.ts';
+import { driftRoutes } from './routes/drift.ts';
+import { healthRoutes } from './routes/health.ts';
+import { shadowRoutes } from './routes/shadows.ts';
+
+/**
+ * The HTTP API: it parses, calls the cloud facade and renders. Nothing is decided here.
+ *
+ * Bounds   64 KB bodies, 8 KB of headers, 30 s for a request to arrive, JSON only. Errors are problem+json without a trace
+ *          of our insides. No authentication yet: whoever composes this listens on loopback unless told otherwise.
+ * Browser  No CORS headers, JSON bodies only, and on loopback only loopback names as Host: a web page can neither read nor
+ *          write, not even by DNS rebinding.
+ */
+export interface HttpServer {
+  /** `address_in_use` when somebody else has the port, `invalid_config` when the host is not ours. */
+  listen(address: { host: string; port: number }): Promise<Result<{ url: string }>>;
+  /** Takes no new requests, answers waiting ones with what there is, then settles. May be called twice. */
+  close(): Promise<void>;
+}
+
+const BODY_BYTES_MAX = 64 * 1024;
+const HEADER_BYTES_MAX = 8 * 1024;
+/** A slow body must not hold a connection for ever; fastify's own default is none. */
+const REQUEST_MS_MAX = 30_000;
+/** 6 levels in a shadow, and the envelope. */
+const BODY_DEPTH_MAX = 12;
+
+export function createHttpServer(parts: HttpParts): HttpServer {
+  const closing = new AbortController();
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_MS_MAX,
+    keepAliveTimeout: 5_000,
+    forceCloseConnections: 'idle',
+    genReqId: () => randomUUID(),
+    routerOptions: { maxParamLength: 256 },
+    http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: 10_000 },
+    frameworkErrors: (error, request, reply) => void answer(parts, request, reply, problemFromFastify(error)),
+  });
+  readBodiesAsJson(app);
+  guardHosts(app, parts);
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
+    done();
+  });
+  app.setErrorHandler((error: FastifyError, request, reply) =>
+    answer(parts, request, reply, problemFromFastify(error)),
+  );
+  const routes: RouteShape[] = [];
+  app.addHook('onRoute', ({ method, url }) => void routes.push({ methods: [method].flat(), url }));
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methodsOf(routes, request.url);
+    if (allowed.length === 0) {
+      return answer(parts, request, reply, problem('not_found', 'there is no such resource'));
+    }
+    reply.header('allow', allowed.join(', '));
+    return answer(parts, request, reply, problem('method_not_allowed', `this resource takes ${allowed.join(', ')}`));
+  });
+  const shared: RouteParts = { ...parts, closing: closing.signal };
+  commandRoutes(app, shared);
+  shadowRoutes(app, shared);
+  driftRoutes(app, shared);
+  healthRoutes(app, shared);
+  return {
+    listen: (address) => listen(app, address),
+    close: async () => {
+      closing.abort();
+      await app.close();
+    },
+  };
+}
+
+/** Bytes become JSON by the same parser as MQTT payloads; every other content type is refused. */
+function readBodiesAsJson(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
+    if (body.byteLength === 0) return done(null, undefined);
+    const parsed = parseJson(body, { bytesMax: BODY_BYTES_MAX, depthMax: BODY_DEPTH_MAX });
+    if (parsed.ok) done(null, parsed.value);
+    else done(new BodyProblem(parsed.problem));
+  });
+}
+
+/** Fastify has no way to refuse a body but an error; this one carries the problem to the error handler. */
+class BodyProblem extends Error {
+  readonly problem: Problem;
+
+  constructor(found: Problem) {
+    super(found.message);
+    this.problem = found;
+  }
+}
+
+function guardHosts(app: FastifyInstance, parts: HttpParts): void {
+  const { hosts } = parts;
+  if (hosts === undefined) return;
+  app.addHook('onRequest', async (request, reply) => {
+    const host = request.hostname.toLowerCase();
+    if (LOOPBACK_HOST.test(host) || hosts.has(host)) return;
+    await answer(parts, request, reply, problem('invalid_request', 'this server does not answer to that Host name'));
+  });
+}
+
+const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
+
+function problemFromFastify(error: FastifyError | BodyProblem): Problem {
+  if (error instanceof BodyProblem) return error.problem;
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return problem('payload_too_large', `a request body has at most ${BODY_BYTES_MAX} bytes`);
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return problem('unsupported_media_type', 'a request body is application/json');
+    default:
+      if (error.statusCode !== undefined && error.statusCode < 500) return problem('invalid_request', error.message);
+      return problem('internal', 'something went wrong here; the log of the server has the request id', {
+        cause: error,
+      });
+  }
+}
+
+async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }) {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      return fail(problem('address_in_use', 'another program listens there', { at: `${host}:${port}`, cause }));
+    }
+    const why = code === 'EACCES' ? 'this port needs more rights' : `cannot listen there (${code ?? 'unknown'})`;
+    return fail(problem('invalid_config', why, { at: `${host}:${port}`, cause }));
+  }
+  const address = app.server.address() as AddressInfo;
+  const shownHost = address.address.includes(':') ? `[${address.address}]` : address.address;
+  return ok({ url: `http://${shownHost}:${address.port}` });
+}

@@ -1,0 +1,314 @@
+import type { EpochMs } from '../core/brand.ts';
+import { VERDICT_OF } from '../core/command/command.ts';
+import type {
+  Command,
+  CommandField,
+  CommandStatus,
+  EndResult,
+  OnEnd,
+  Successor,
+  TimelineEntry,
+  Verdict,
+  WhenOffline,
+} from '../core/command/command.ts';
+import type { DriftCause, DriftEntry } from '../core/drift/drift.ts';
+import type { JsonObject, JsonValue } from '../core/json/json.ts';
+import type { Presence, PresenceState } from '../core/presence/presence.ts';
+import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
+import type { CloudHealth, Explanation, ShadowExplanation, ShadowReport, ThingReport } from '../cloud/cloud.ts';
+
+/**
+ * What the API answers: core types with instants as RFC 3339 text, and nothing internal in them. Adding a member is
+ * fine, changing one needs /v2.
+ */
+
+/** Which shadow, both ways: apart for programs, printed for people. */
+export interface ShadowRefView {
+  readonly thingName: string;
+  /** Absent for the classic shadow. */
+  readonly shadowName?: string;
+  /** `thing` or `thing/shadow`. */
+  readonly shadow: string;
+}
+
+export interface CommandView extends ShadowRefView {
+  readonly id: string;
+  readonly kind: 'shadow';
+  readonly verdict: Verdict;
+  readonly status: CommandStatus;
+  readonly statusReason?: string;
+  readonly author: string;
+  readonly reason?: string;
+  readonly desired: JsonObject;
+  readonly fields: readonly CommandFieldView[];
+  readonly createdAt: string;
+  readonly sentAt?: string;
+  readonly deliveredAt?: string;
+  readonly endedAt?: string;
+  readonly applyWithinMs: number;
+  /** What is left of `applyWithinMs`; it runs since `applyRunsSince`, and stands still where that is absent. */
+  readonly applyLeftMs: number;
+  readonly applyRunsSince?: string;
+  readonly expiresAt: string;
+  readonly whenOffline: WhenOffline;
+  readonly onEnd: OnEnd;
+  readonly ifVersion?: number;
+  readonly version?: number;
+  readonly versionFrom?: 'accepted' | 'get';
+  readonly noop?: boolean;
+  readonly endResult?: EndResult;
+  readonly retryOf?: string;
+  readonly rollbackOf?: string;
+  readonly revision: number;
+}
+
+export interface CommandFieldView {
+  readonly field: string;
+  readonly desired: JsonValue;
+  readonly outcome: CommandField['state']['outcome'];
+  readonly code?: string;
+  readonly message?: string;
+  readonly retryAt?: string;
+  /** Who holds the field (`overridden`); the successor is in `supersededBy`. */
+  readonly by?: string;
+  readonly until?: string;
+  readonly reason?: string;
+  readonly supersededBy?: Successor;
+}
+
+export interface TimelineEntryView {
+  readonly sequence: number;
+  readonly commandId: string;
+  readonly at: string;
+  readonly by: string;
+  readonly event: string;
+  readonly status: CommandStatus;
+  readonly version?: number;
+  readonly patch: readonly JsonObject[];
+  readonly detail?: JsonObject;
+}
+
+export interface CommandDetailView extends CommandView {
+  readonly timeline: readonly TimelineEntryView[];
+}
+
+export interface PageView<T> {
+  readonly items: readonly T[];
+  /** Pass as `cursor` for the next page; absent on the last one. */
+  readonly next?: string;
+}
+
+export interface PresenceView {
+  readonly state: PresenceState;
+  readonly since: string;
+  readonly source: Presence['source'];
+  readonly detail?: string;
+  readonly lastTrafficAt?: string;
+}
+
+export interface ShadowView extends ShadowRefView {
+  readonly version: number;
+  readonly incarnation: number;
+  readonly desired?: JsonObject;
+  readonly reported?: JsonObject;
+  readonly asOf: string;
+  readonly presence: PresenceView;
+  readonly fields: readonly FieldView[];
+  readonly openCommands: readonly string[];
+}
+
+/** `shown` never bounces: desired while a command is open and `settleBy` not past, else what the device reported. */
+export interface FieldView {
+  readonly field: string;
+  readonly shown?: JsonValue;
+  readonly desired?: JsonValue;
+  readonly confirmed?: JsonValue;
+  readonly converged: boolean;
+  readonly pendingSince?: string;
+  readonly settleBy?: string;
+  readonly reason?: string;
+  readonly commandId?: string;
+  readonly author?: string;
+}
+
+export interface ExplanationView {
+  readonly commandId: string;
+  readonly status: CommandStatus;
+  readonly code: string;
+  readonly words: string;
+  readonly field?: string;
+  readonly since?: string;
+  readonly nextAttemptAt?: string;
+  readonly settleBy?: string;
+  readonly detail?: JsonObject;
+}
+
+export interface ShadowExplanationView extends ShadowRefView {
+  readonly presence: PresenceView;
+  readonly converged: boolean;
+  readonly words: string;
+  readonly fields: readonly {
+    readonly field: string;
+    readonly code: string;
+    readonly words: string;
+    readonly since?: string;
+    readonly commandId?: string;
+  }[];
+  readonly commands: readonly ExplanationView[];
+}
+
+export interface DriftView extends ShadowRefView {
+  readonly field: string;
+  readonly desired?: JsonValue;
+  readonly reported?: JsonValue;
+  readonly differs: boolean;
+  readonly cause: DriftCause;
+  readonly detail?: { readonly code: string; readonly message?: string };
+  readonly firstSeenAt: string;
+  readonly lastAgreedAt?: string;
+  readonly flaps: number;
+  readonly commandId?: string;
+  readonly author?: string;
+  readonly endedCommandId?: string;
+  readonly acknowledged?: { readonly by: string; readonly at: string; readonly reason?: string };
+  readonly ignoredBy?: { readonly ruleId: string; readonly reason: string };
+  readonly version: number;
+  readonly seenAt: string;
+}
+
+export interface ThingView {
+  readonly thingName: string;
+  readonly presence: PresenceView;
+  readonly shadows: readonly ShadowRefView[];
+}
+
+export type HealthView = CloudHealth;
+
+export function commandView(command: Command): CommandView {
+  const { policy, clock, ref } = command;
+  return compact({
+    id: command.id,
+    kind: command.kind,
+    ...shadowRefView(ref),
+    verdict: VERDICT_OF[command.status],
+    status: command.status,
+    statusReason: command.statusReason,
+    author: command.author,
+    reason: command.reason,
+    desired: command.patch,
+    fields: command.fields.map(fieldView),
+    createdAt: instant(command.createdAt),
+    sentAt: instant(command.sentAt),
+    deliveredAt: instant(command.deliveredAt),
+    endedAt: instant(command.endedAt),
+    applyWithinMs: policy.applyWithinMs,
+    applyLeftMs: clock.leftMs,
+    applyRunsSince: instant(clock.runningSince),
+    expiresAt: instant(policy.expiresAt),
+    whenOffline: policy.whenOffline,
+    onEnd: policy.onEnd,
+    ifVersion: policy.ifVersion,
+    version: command.version,
+    versionFrom: command.versionFrom,
+    noop: command.noop,
+    endResult: command.endResult,
+    retryOf: command.retryOf,
+    rollbackOf: command.rollbackOf,
+    revision: command.revision,
+  });
+}
+
+function fieldView({ field, desired, state }: CommandField): CommandFieldView {
+  switch (state.outcome) {
+    case 'retrying':
+      return compact({ field, desired, ...state, retryAt: instant(state.retryAt) });
+    case 'overridden':
+      return compact({ field, desired, ...state, until: instant(state.until) });
+    case 'superseded':
+      return { field, desired, outcome: state.outcome, supersededBy: state.by };
+    case 'pending':
+    case 'applying':
+    case 'deferred':
+    case 'confirmed':
+    case 'refused':
+      return compact({ field, desired, ...state });
+  }
+}
+
+export function timelineView(entry: TimelineEntry): TimelineEntryView {
+  return { ...entry, at: instant(entry.at) };
+}
+
+export function shadowView(report: ShadowReport): ShadowView {
+  return compact({
+    ...shadowRefView(report.ref),
+    version: report.version,
+    incarnation: report.incarnation,
+    desired: report.desired,
+    reported: report.reported,
+    asOf: instant(report.asOf),
+    presence: presenceView(report.presence),
+    fields: report.fields.map((field) =>
+      compact({ ...field, pendingSince: instant(field.pendingSince), settleBy: instant(field.settleBy) }),
+    ),
+    openCommands: report.openCommands,
+  });
+}
+
+export function explanationView(explanation: Explanation): ExplanationView {
+  return compact({
+    ...explanation,
+    since: instant(explanation.since),
+    nextAttemptAt: instant(explanation.nextAttemptAt),
+    settleBy: instant(explanation.settleBy),
+  });
+}
+
+export function shadowExplanationView({ ref, ...explanation }: ShadowExplanation): ShadowExplanationView {
+  return {
+    ...shadowRefView(ref),
+    presence: presenceView(explanation.presence),
+    converged: explanation.converged,
+    words: explanation.words,
+    fields: explanation.fields.map((field) => compact({ ...field, since: instant(field.since) })),
+    commands: explanation.commands.map(explanationView),
+  };
+}
+
+export function driftView({ ref, acknowledged, incarnation: _, ...entry }: DriftEntry): DriftView {
+  return compact({
+    ...shadowRefView(ref),
+    ...entry,
+    firstSeenAt: instant(entry.firstSeenAt),
+    lastAgreedAt: instant(entry.lastAgreedAt),
+    seenAt: instant(entry.seenAt),
+    acknowledged: acknowledged === undefined ? undefined : { ...acknowledged, at: instant(acknowledged.at) },
+  });
+}
+
+export function thingView({ thingName, presence, shadows }: ThingReport): ThingView {
+  return { thingName, presence: presenceView(presence), shadows: shadows.map(shadowRefView) };
+}
+
+export function shadowRefView(ref: ShadowRef): ShadowRefView {
+  return { ...ref, shadow: shadowKey(ref) };
+}
+
+function presenceView({ state, since, source, detail, lastTrafficAt }: Presence): PresenceView {
+  return compact({ state, since: instant(since), source, detail, lastTrafficAt: instant(lastTrafficAt) });
+}
+
+function instant(at: EpochMs): string;
+function instant(at: EpochMs | undefined): string | undefined;
+function instant(at: EpochMs | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString();
+}
+
+type Compact<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
+
+/** Members that are undefined are left out, for readers and for exact optional types alike. */
+function compact<T extends object>(object: T): Compact<T> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Compact<T>;
+}
