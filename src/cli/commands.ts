@@ -15,7 +15,20 @@ export const VERBS: readonly Verb[] = [
   verb('Run it', 'sim', 'the local cloud alone: MQTT broker and shadow service', () => import('./commands/sim.ts')),
   verb('Run it', 'devices', 'simulated devices', () => import('./commands/devices.ts')),
   verb('Change', 'set', 'write a command: these fields, by then', () => import('./commands/set.ts')),
+  verb('Look', 'get', 'a shadow, field by field', () => import('./commands/get.ts')),
+  verb('Look', 'diff', 'what differs (exit code 1 if something does)', () => import('./commands/diff.ts')),
+  verb('Look', 'explain', 'why is this not applied?', () => import('./commands/explain.ts')),
+  verb('Look', 'drift', 'all that differs: since when, why, whose wish', () => import('./commands/drift.ts')),
+  verb('Look', 'commands', 'commands and what became of them', () => import('./commands/commands.ts')),
+  verb('Look', 'describe', 'one command with its timeline', () => import('./commands/describe.ts')),
+  verb('Look', 'wait', "wait for a command's end", () => import('./commands/wait.ts')),
+  verb('Act on a command', 'cancel', 'end an open command', async () => (await act()).cancel),
+  verb('Act on a command', 'retry', 'nudge an open one, repeat an ended one', async () => (await act()).retry),
+  verb('Act on a command', 'rollback', 'undo what a command wrote', async () => (await act()).rollback),
+  verb('Act on a command', 'extend', 'give an open command more time', async () => (await act()).extend),
 ];
+
+const act = () => import('./commands/act.ts');
 
 function verb(group: Verb['group'], name: string, summary: string, load: Verb['load']): Verb {
   return { group, name, summary, load };

@@ -1,0 +1,76 @@
+import type { Command } from 'commander';
+import type { CommandView } from '../../http/views.ts';
+import { parseCommandId } from '../arguments/command-id.ts';
+import { parseDuration } from '../arguments/duration.ts';
+import { authorFrom, withAuthor } from '../author.ts';
+import { parsedBy, type Cli, type CommandModule } from '../cli.ts';
+import { problem } from '../../core/problem.ts';
+import { fail } from '../../core/result.ts';
+import { follow, showCommand } from '../follow.ts';
+import { clientFor, withServer } from '../http-client.ts';
+
+interface ActOptions {
+  readonly wait?: boolean;
+  readonly timeout?: number;
+  readonly author?: string;
+  readonly reason?: string;
+  readonly server?: string;
+}
+
+/** What operators do to a command. Whether it is allowed in its state is the server's to say. */
+export const cancel = act('cancel');
+export const retry = act('retry');
+export const rollback = act('rollback');
+
+function act(type: 'cancel' | 'retry' | 'rollback'): CommandModule {
+  return {
+    define(command: Command, cli: Cli): void {
+      command.argument('<command>', 'command id', parsedBy(parseCommandId));
+      if (type !== 'cancel') {
+        command
+          .option('--wait', "wait for the end; the exit code is the verdict's")
+          .option('--timeout <duration>', 'wait no longer than that (implies --wait)', parsedBy(parseDuration));
+      }
+      withServer(withAuthor(command)).action(
+        cli.action(async (id: string, options: ActOptions) => {
+          const client = clientFor(cli, options);
+          if (!client.ok) return client;
+          const acted = await client.value.post<CommandView>(`/v1/commands/${id}/${type}`, authorFrom(cli, options));
+          if (!acted.ok) return acted;
+          if (options.wait !== true && options.timeout === undefined) return showCommand(cli, acted.value, false);
+          const ended = await follow({ cli, client: client.value, id: acted.value.id, timeoutMs: options.timeout });
+          return ended.ok ? showCommand(cli, ended.value, true) : ended;
+        }),
+      );
+    },
+  };
+}
+
+export const extend: CommandModule = {
+  define(command: Command, cli: Cli): void {
+    command
+      .argument('<command>', 'command id', parsedBy(parseCommandId))
+      .option('--apply-more <duration>', 'add to the time the device has to act', parsedBy(parseDuration))
+      .option('--expires-in <duration>', 'the new end of it all, from now', parsedBy(parseDuration));
+    withServer(withAuthor(command)).action(
+      cli.action(
+        async (id: string, options: ActOptions & { readonly applyMore?: number; readonly expiresIn?: number }) => {
+          if (options.applyMore === undefined && options.expiresIn === undefined) {
+            return fail(
+              problem('invalid_usage', 'say what to extend: --apply-more DURATION, --expires-in DURATION or both'),
+            );
+          }
+          const client = clientFor(cli, options);
+          if (!client.ok) return client;
+          const extended = await client.value.post<CommandView>(`/v1/commands/${id}/extend`, {
+            ...authorFrom(cli, options),
+            applyMoreMs: options.applyMore,
+            expiresAt:
+              options.expiresIn === undefined ? undefined : new Date(Date.now() + options.expiresIn).toISOString(),
+          });
+          return extended.ok ? showCommand(cli, extended.value, false) : extended;
+        },
+      ),
+    );
+  },
+};

@@ -1,0 +1,95 @@
+import type { Command } from 'commander';
+import { ok } from '../../core/result.ts';
+import type { CommandDetailView, TimelineEntryView } from '../../http/views.ts';
+import { parseCommandId } from '../arguments/command-id.ts';
+import { spokenDuration } from '../arguments/duration.ts';
+import { EXIT, parsedBy, type Cli } from '../cli.ts';
+import { clientFor, withServer } from '../http-client.ts';
+import { commandLine } from '../output/command-table.ts';
+import type { Output } from '../output/output.ts';
+import { table } from '../output/table.ts';
+import { forTerminal, jsonForTerminal, valueForTerminal } from '../output/terminal.ts';
+import { spoken } from '../output/words.ts';
+
+/** One command with all that is known of it: policy, fields, and its timeline. */
+export function define(command: Command, cli: Cli): void {
+  command.argument('<command>', 'command id', parsedBy(parseCommandId));
+  withServer(command).action(
+    cli.action(async (id: string, options: { server?: string }) => {
+      const client = clientFor(cli, options);
+      if (!client.ok) return client;
+      const found = await client.value.get<CommandDetailView>(`/v1/commands/${id}`);
+      if (!found.ok) return found;
+      if (cli.output.json) cli.output.dataJson(found.value);
+      else cli.output.data(description(found.value, cli.output));
+      return ok(EXIT.ok);
+    }),
+  );
+}
+
+function description(command: CommandDetailView, output: Output): string {
+  const { bold } = output.color;
+  const facts: [string, string][] = [
+    ['author', forTerminal(command.author) + (command.reason === undefined ? '' : `: ${forTerminal(command.reason)}`)],
+    ['created', command.createdAt],
+    ['apply within', `${spokenDuration(command.applyWithinMs)} (${spokenDuration(command.applyLeftMs)} left)`],
+    ['expires', command.expiresAt],
+    ['when offline', command.whenOffline],
+    ['on end', command.onEnd + (command.endResult === undefined ? '' : ` (${spoken(command.endResult)})`)],
+  ];
+  if (command.version !== undefined) facts.push(['version', String(command.version)]);
+  if (command.retryOf !== undefined) facts.push(['retry of', forTerminal(command.retryOf)]);
+  if (command.rollbackOf !== undefined) facts.push(['rollback of', forTerminal(command.rollbackOf)]);
+  return [
+    commandLine(command, output),
+    '',
+    ...facts.map(([name, value]) => `  ${bold(name.padEnd(12))}  ${value}`),
+    '',
+    fieldTable(command, output),
+    '',
+    timelineTable(command, output),
+  ].join('\n');
+}
+
+function fieldTable({ fields }: CommandDetailView, { color, width }: Output): string {
+  return table({
+    width,
+    header: color.bold,
+    columns: [{ title: 'FIELD' }, { title: 'DESIRED' }, { title: 'OUTCOME' }, { title: 'DETAIL', flexible: true }],
+    rows: fields.map(({ field, desired, outcome, ...detail }) => [
+      forTerminal(field),
+      valueForTerminal(desired),
+      outcome,
+      Object.entries(detail)
+        .map(([name, value]) => `${name} ${typeof value === 'string' ? forTerminal(value) : jsonForTerminal(value)}`)
+        .join(', '),
+    ]),
+  });
+}
+
+function timelineTable({ timeline, createdAt }: CommandDetailView, { color, width }: Output): string {
+  return table({
+    width,
+    header: color.bold,
+    columns: [
+      { title: 'AFTER', align: 'right' },
+      { title: 'EVENT' },
+      { title: 'STATUS' },
+      { title: 'BY' },
+      { title: 'DETAIL', flexible: true },
+    ],
+    rows: timeline.map((entry) => [
+      spokenDuration(Date.parse(entry.at) - Date.parse(createdAt)),
+      forTerminal(entry.event),
+      entry.status,
+      forTerminal(entry.by),
+      detailOf(entry),
+    ]),
+  });
+}
+
+function detailOf({ version, detail }: TimelineEntryView): string {
+  const parts = version === undefined ? [] : [`version ${version}`];
+  if (detail !== undefined && Object.keys(detail).length > 0) parts.push(jsonForTerminal(detail));
+  return parts.join('  ');
+}

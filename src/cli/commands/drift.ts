@@ -1,0 +1,124 @@
+import { Option, type Command } from 'commander';
+import { DRIFT_CAUSES, type DriftCause } from '../../core/drift/drift.ts';
+import { ok, type Result } from '../../core/result.ts';
+import type { DriftView, PageView } from '../../http/views.ts';
+import { parseCount } from '../arguments/count.ts';
+import { parseDuration } from '../arguments/duration.ts';
+import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
+import { clientFor, withServer } from '../http-client.ts';
+import { table } from '../output/table.ts';
+import { forTerminal, valueForTerminal } from '../output/terminal.ts';
+import { ago, spoken } from '../output/words.ts';
+
+interface DriftOptions {
+  readonly thing?: string;
+  readonly shadow?: string;
+  readonly cause?: DriftCause;
+  readonly author?: string;
+  readonly olderThan?: number;
+  readonly all?: boolean;
+  readonly sort?: string;
+  readonly limit?: number;
+  readonly cursor?: string;
+  readonly exitCode?: boolean;
+  readonly server?: string;
+}
+
+interface DriftPage extends PageView<DriftView> {
+  readonly counts: {
+    readonly fields: number;
+    readonly shadows: number;
+    readonly ignored: number;
+    readonly acknowledged: number;
+  };
+}
+
+export function define(command: Command, cli: Cli): void {
+  command
+    .option('--thing <name>', 'of this thing, or of those with this prefix (room-*)')
+    .option('--shadow <name>', 'of this named shadow')
+    .addOption(new Option('--cause <cause>', 'with this cause').choices(DRIFT_CAUSES))
+    .option('--author <name>', 'desired by this author')
+    .option('--older-than <duration>', 'first seen longer ago than that', parsedBy(parseDuration))
+    .option('--all', 'with what is ignored or acknowledged')
+    .addOption(new Option('--sort <order>', 'default oldest').choices(['oldest', 'newest', 'thing', 'flaps']))
+    .option('--limit <n>', 'at most so many (default 50, at most 100)', parsedBy(parseCount))
+    .option('--cursor <text>', 'the next page, as the page before named it')
+    .option('--exit-code', 'exit 1 when there is drift');
+  withServer(command).action(
+    cli.action(async (options: DriftOptions) => {
+      const client = clientFor(cli, options);
+      if (!client.ok) return client;
+      const page = await client.value.get<DriftPage>('/v1/drift', { query: queryFrom(options) });
+      if (!page.ok) return page;
+      return show(cli, page.value, options.exitCode === true);
+    }),
+  );
+}
+
+function queryFrom({ thing, shadow, cause, author, olderThan, all, sort, limit, cursor }: DriftOptions) {
+  const prefix = thing?.endsWith('*') === true ? thing.slice(0, -1) : undefined;
+  return {
+    ...(prefix === undefined ? { thing } : prefix === '' ? {} : { thingPrefix: prefix }),
+    name: shadow,
+    cause,
+    author,
+    firstSeenBefore: olderThan === undefined ? undefined : new Date(Date.now() - olderThan).toISOString(),
+    includeIgnored: all,
+    includeAcknowledged: all,
+    sort,
+    limit,
+    cursor,
+  };
+}
+
+function show({ output }: Cli, page: DriftPage, exitCode: boolean): Result<ExitCode> {
+  const { counts } = page;
+  if (output.json) output.dataJson(page);
+  else {
+    if (page.items.length > 0) output.data(driftTable(page.items, output));
+    output.talk(
+      `${counts.fields} fields of ${counts.shadows} shadows differ` +
+        `${counts.ignored > 0 ? `, ${counts.ignored} ignored by rule` : ''}` +
+        `${counts.acknowledged > 0 ? `, ${counts.acknowledged} acknowledged` : ''}`,
+    );
+  }
+  if (page.next !== undefined) output.talk(`more: --cursor ${page.next}`);
+  return ok(exitCode && counts.fields > 0 ? EXIT.differs : EXIT.ok);
+}
+
+function driftTable(entries: readonly DriftView[], { color, width }: { color: Cli['output']['color']; width: number }) {
+  return table({
+    width,
+    header: color.bold,
+    columns: [
+      { title: 'SHADOW' },
+      { title: 'FIELD' },
+      { title: 'DESIRED', flexible: true },
+      { title: 'REPORTED', flexible: true },
+      { title: 'CAUSE' },
+      { title: 'SINCE' },
+      { title: 'BY' },
+      { title: 'DETAIL', flexible: true },
+    ],
+    rows: entries.map((entry) => [
+      forTerminal(entry.shadow),
+      forTerminal(entry.field),
+      valueForTerminal(entry.desired),
+      valueForTerminal(entry.reported),
+      { text: entry.differs ? spoken(entry.cause) : 'agrees again', paint: entry.differs ? color.red : color.green },
+      ago(entry.firstSeenAt),
+      forTerminal(entry.author ?? '-'),
+      detailOf(entry),
+    ]),
+  });
+}
+
+function detailOf({ detail, acknowledged, ignoredBy }: DriftView): string {
+  const parts = [
+    detail === undefined ? '' : [detail.code, detail.message].filter((part) => part !== undefined).join(', '),
+    acknowledged === undefined ? '' : `acknowledged by ${acknowledged.by}`,
+    ignoredBy === undefined ? '' : `ignored: ${ignoredBy.reason}`,
+  ];
+  return forTerminal(parts.filter((part) => part !== '').join('; '));
+}

@@ -1,0 +1,96 @@
+import type { CommandFieldView, CommandView, FieldView } from '../../http/views.ts';
+import type { Output } from './output.ts';
+import { forTerminal, valueForTerminal } from './terminal.ts';
+import { spokenDuration } from '../arguments/duration.ts';
+
+/** How commands and fields read for people: everything that came from outside goes through `forTerminal` here. */
+
+type Paint = (text: string) => string;
+
+/** State is never told by colour alone: each verdict has its sign and its word. */
+export function verdictMark(
+  { verdict }: Pick<CommandView, 'verdict'>,
+  color: Output['color'],
+): { sign: string; paint: Paint } {
+  switch (verdict) {
+    case 'succeeded':
+      return { sign: '✓', paint: color.green };
+    case 'failed':
+      return { sign: '✗', paint: color.red };
+    case 'withdrawn':
+      return { sign: '»', paint: color.cyan };
+    case 'timed_out':
+      return { sign: '!', paint: color.magenta };
+    case 'pending':
+      return { sign: '…', paint: color.yellow };
+  }
+}
+
+/** `/targetC=22 /mode=eco` */
+export function wish(command: CommandView): string {
+  return command.fields.map(({ field, desired }) => `${forTerminal(field)}=${valueForTerminal(desired)}`).join(' ');
+}
+
+/** Why the command is where it is, in as few words as do; empty where the status says it all. */
+export function why(command: CommandView): string {
+  if (command.verdict === 'succeeded') {
+    if (command.noop === true) return 'nothing had to change';
+    return command.status === 'succeeded_late' ? 'the proof came after the end' : spoken(command.statusReason);
+  }
+  const told = command.fields.map(fieldWords).filter((words) => words !== '');
+  return [spoken(command.statusReason), ...told].filter((words) => words !== '').join('; ');
+}
+
+function fieldWords(field: CommandFieldView): string {
+  const name = forTerminal(field.field);
+  switch (field.outcome) {
+    case 'confirmed':
+    case 'pending':
+      return '';
+    case 'applying':
+      return `${name} is being applied`;
+    case 'refused':
+      return `${name} refused: ${codeAndWords(field)}`;
+    case 'retrying':
+      return `${name} is retried: ${codeAndWords(field)}`;
+    case 'deferred':
+      return `${name} waits for a ${field.until ?? 'restart'}`;
+    case 'overridden':
+      return `${name} held at the device by ${forTerminal(field.by ?? 'local')}`;
+    case 'superseded':
+      return `${name} taken over by ${successor(field)}`;
+  }
+}
+
+function codeAndWords({ code, message }: CommandFieldView): string {
+  return [code, message].flatMap((part) => (part === undefined ? [] : [forTerminal(part)])).join(', ');
+}
+
+function successor({ supersededBy: by }: CommandFieldView): string {
+  switch (by?.kind) {
+    case 'command':
+      return `command ${forTerminal(by.commandId)}`;
+    case 'foreign':
+      return `another writer (version ${by.version})`;
+    case 'deleted':
+      return 'a deletion';
+    case 'unknown':
+    case undefined:
+      return 'an unknown writer';
+  }
+}
+
+/** Codes read as words: `not_sent_offline` as "not sent offline". */
+export function spoken(code: string | undefined): string {
+  return code === undefined ? '' : forTerminal(code.replaceAll('_', ' '));
+}
+
+/** `3 m 20 s ago`; what lies ahead (clocks differ) counts as now. */
+export function ago(instant: string, now = Date.now()): string {
+  return `${spokenDuration(now - Date.parse(instant))} ago`;
+}
+
+export function fieldState(field: FieldView): string {
+  if (field.converged) return 'as desired';
+  return field.commandId === undefined ? 'differs' : 'pending';
+}
