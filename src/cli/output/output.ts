@@ -64,7 +64,10 @@ export function createOutput({
 /** One line: what went wrong, where, its stable code, and what to do. */
 function line(problem: Problem, color: Colors): string {
   const advice = adviceOf(problem);
-  const at = problem.at === undefined || problem.message.includes(problem.at) ? '' : ` (${forTerminal(problem.at)})`;
+  const at =
+    problem.at === undefined || (problem.at.length > 3 && problem.message.includes(problem.at))
+      ? ''
+      : ` (${forTerminal(problem.at)})`;
   const what = `${forTerminal(problem.message)}${at}`;
   return `${color.red('shadowctl:')} ${what} ${color.dim(`[${problem.code}]`)}${advice === undefined ? '' : ` ${color.cyan('→')} ${advice}`}`;
 }
