@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import type { Model } from '../core/model/model.ts';
+import { NO_MODEL } from '../core/model/model.ts';
+import { problem } from '../core/problem.ts';
+import { fail, ok, type Result } from '../core/result.ts';
+import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
+import type { JsonValue } from '../core/json/json.ts';
+
+/**
+ * The server's configuration file: which model holds for which shadows.
+ *
+ * ```json
+ * { "models": [ { "things": "*-heater", "model": "models/heater.json" },
+ *               { "things": "lobby-*", "shadow": "light", "model": "models/bulb.json" } ] }
+ * ```
+ *
+ * The first rule that fits holds. `things` is a thing name in which `*` stands for any characters; `shadow` is a shadow
+ * name, absent for the classic shadow. Where no rule fits, nothing is checked and values compare as plain JSON.
+ */
+export interface ServerConfig {
+  readonly models: readonly ModelMapping[];
+}
+
+export interface ModelMapping {
+  readonly things: string;
+  readonly shadow?: string | undefined;
+  /** A JSON Schema file, relative to the configuration file. */
+  readonly model: string;
+}
+
+const modelMapping = z.strictObject({
+  things: z.string().regex(/^[a-zA-Z0-9:_*-]{1,128}$/, 'a thing name, in which * stands for any characters'),
+  shadow: z
+    .string()
+    .regex(/^[$a-zA-Z0-9:_-]{1,64}$/, 'a shadow name; leave it out for the classic shadow')
+    .optional(),
+  model: z.string().min(1).max(1_024),
+});
+
+const serverConfig = z.strictObject({ models: z.array(modelMapping).max(1_000) });
+
+/** Errors   `invalid_config` with the JSON Pointer of the first place that is wrong. */
+export function parseServerConfig(value: JsonValue): Result<ServerConfig> {
+  const read = serverConfig.safeParse(value);
+  if (read.success) return ok(read.data);
+  const [issue] = read.error.issues;
+  const at = `/${(issue?.path ?? []).map(String).join('/')}`;
+  return fail(problem('invalid_config', `${at}: ${issue?.message ?? 'not a server configuration'}`, { at }));
+}
+
+/** The model of each shadow, from rules whose models are compiled. */
+export function modelLookup(
+  rules: readonly (Omit<ModelMapping, 'model'> & { readonly model: Model })[],
+): (ref: ShadowRef) => Model {
+  return ({ thingName, shadowName }) =>
+    rules.find(({ things, shadow }) => shadow === shadowName && fits({ pattern: things, name: thingName }))?.model ??
+    NO_MODEL;
+}
+
+/** Globs only, matched part by part without backtracking: user patterns never become regular expressions (attack C-21). */
+function fits({ pattern, name }: { pattern: string; name: string }): boolean {
+  const [first = '', ...parts] = pattern.split('*');
+  if (!name.startsWith(first)) return false;
+  const last = parts.pop();
+  if (last === undefined) return name === first;
+  let from = first.length;
+  for (const part of parts) {
+    const found = name.indexOf(part, from);
+    if (found < 0) return false;
+    from = found + part.length;
+  }
+  return name.length - last.length >= from && name.endsWith(last);
+}

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { displayWidth, table } from '../../../src/cli/output/table.ts';
+
+const columns = [{ title: 'NAME' }, { title: 'WHY', flexible: true }, { title: 'ID' }];
+const rows = [
+  ['a', 'the device said that it is out of range, and will not try again', '42'],
+  ['bulb', 'x', '7'],
+];
+
+describe('a table', () => {
+  test('aligns its columns and leaves no blanks at the ends', () => {
+    expect(
+      table({
+        columns: [{ title: 'A' }, { title: 'B' }],
+        rows: [
+          ['one', 'x'],
+          ['2', ''],
+        ],
+        width: 80,
+      }),
+    ).toBe('A    B\none  x\n2');
+  });
+
+  test('cuts the flexible column so that every line fits the terminal', () => {
+    const lines = table({ columns, rows, width: 40 }).split('\n');
+    expect(lines.map(displayWidth).filter((width) => width > 40)).toEqual([]);
+    expect(lines[1]).toContain('…');
+    expect(lines[1]).toMatch(/ {2}42$/);
+  });
+
+  test('cuts nothing where the output is no terminal', () => {
+    expect(table({ columns, rows, width: Infinity })).toContain('will not try again');
+  });
+
+  test('measures wide characters as two cells and pads before it paints', () => {
+    const painted = table({
+      columns: [{ title: 'A' }, { title: 'B' }],
+      rows: [
+        [{ text: '厨房', paint: (text) => `<${text}>` }, 'x'],
+        ['abcd', 'y'],
+      ],
+      width: 80,
+    });
+    expect(painted).toBe('A     B\n<厨房>  x\nabcd  y');
+  });
+
+  test('aligns numbers to the right', () => {
+    const text = table({
+      columns: [{ title: 'N', align: 'right' }, { title: 'B' }],
+      rows: [
+        ['5', 'x'],
+        ['100', 'y'],
+      ],
+      width: 80,
+    });
+    expect(text).toBe('  N  B\n  5  x\n100  y');
+  });
+});

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import type { ShadowRef } from '../../../src/core/shadow/shadow-ref.ts';
+import { NO_MODEL, type Model } from '../../../src/core/model/model.ts';
+import { modelLookup, parseServerConfig } from '../../../src/protocol/server-config.ts';
+
+const ref = (thingName: string, shadowName?: string) =>
+  (shadowName === undefined ? { thingName } : { thingName, shadowName }) as ShadowRef;
+const model = (id: string): Model => ({ ...NO_MODEL, id });
+
+describe('a server configuration', () => {
+  test('takes mappings of things and shadows to models', () => {
+    const models = [
+      { things: '*-heater', model: 'heater.json' },
+      { things: 'lobby-*', shadow: 'light', model: 'bulb.json' },
+    ];
+    expect(parseServerConfig({ models })).toEqual({ ok: true, value: { models } });
+  });
+
+  test.each([
+    { what: 'no object', config: 5, at: '/' },
+    { what: 'an unknown member', config: { models: [], modles: [] }, at: '/' },
+    { what: 'a regular expression', config: { models: [{ things: '(a+)+$', model: 'x' }] }, at: '/models/0/things' },
+    { what: 'a mapping without a model', config: { models: [{ things: '*' }] }, at: '/models/0/model' },
+    {
+      what: 'an empty shadow name',
+      config: { models: [{ things: '*', shadow: '', model: 'x' }] },
+      at: '/models/0/shadow',
+    },
+  ])('with $what is refused at $at', ({ config, at }) =>
+    expect(parseServerConfig(config)).toMatchObject({ ok: false, problem: { code: 'invalid_config', at } }),
+  );
+});
+
+describe('the model of a shadow', () => {
+  const lookup = modelLookup([
+    { things: 'lobby-*', shadow: 'light', model: model('light') },
+    { things: 'a*b*c', model: model('abc') },
+    { things: 'exact', model: model('exact') },
+    { things: '*', model: model('rest') },
+  ]);
+
+  test.each([
+    { thing: 'lobby-1', shadow: 'light', id: 'light' },
+    { thing: 'lobby-1', shadow: undefined, id: 'rest' },
+    { thing: 'lobby-1', shadow: 'other', id: 'none' },
+    { thing: 'abc', shadow: undefined, id: 'abc' },
+    { thing: 'a-b-b-c', shadow: undefined, id: 'abc' },
+    { thing: 'ac', shadow: undefined, id: 'rest' },
+    { thing: 'exact', shadow: undefined, id: 'exact' },
+    { thing: 'exactly', shadow: undefined, id: 'rest' },
+  ])('$thing $shadow has the model $id', ({ thing, shadow, id }) => expect(lookup(ref(thing, shadow)).id).toBe(id));
+
+  test('a pattern does not use the same characters for two of its parts', () => {
+    const overlapping = modelLookup([{ things: 'ab*ba', model: model('x') }]);
+    expect(overlapping(ref('aba')).id).toBe('none');
+    expect(overlapping(ref('abba')).id).toBe('x');
+  });
+});
