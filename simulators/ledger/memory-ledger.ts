@@ -45,6 +45,7 @@ export class MemoryLedger implements Ledger {
   readonly #failures: ProblemCode[] = [];
   #refusing: 'ledger_full' | 'ledger_unavailable' | 'ledger_corrupt' | undefined;
   #sequence = 0;
+  #prunedThrough = 0;
   #closed = false;
 
   /** Refuses every commit with this problem until called with undefined. */
@@ -82,7 +83,7 @@ export class MemoryLedger implements Ledger {
   }
 
   async events(after: number, limit: number): Promise<Result<EventPage>> {
-    const oldest = this.#timeline[0]?.sequence ?? this.#sequence + 1;
+    const oldest = this.#prunedThrough + 1;
     const start = this.#timeline.findIndex(({ sequence }) => sequence > after);
     const entries = start < 0 ? [] : this.#timeline.slice(start, start + limit);
     return ok({ entries, oldest, newest: this.#sequence });
@@ -173,6 +174,7 @@ export class MemoryLedger implements Ledger {
     );
     const ended = [...this.#commands.values()]
       .filter(({ id, endedAt }) => endedAt !== undefined && endedAt < endedBefore && !held.has(id))
+      .filter(({ endResult }) => endResult !== 'not_yet')
       .sort((left, right) => (left.endedAt ?? 0) - (right.endedAt ?? 0))
       .slice(0, limit);
     for (const command of ended) this.#forget(command);
@@ -249,6 +251,7 @@ export class MemoryLedger implements Ledger {
     const shelf = this.#shelf(command.ref);
     this.#commands.delete(command.id);
     shelf.commands.delete(command.id);
+    this.#prunedThrough = Math.max(this.#prunedThrough, this.#timelines.get(command.id)?.at(-1)?.sequence ?? 0);
     this.#timelines.delete(command.id);
     for (const write of [...shelf.writes.values()]) {
       if (!write.commandIds.every((id) => !this.#commands.has(id))) continue;

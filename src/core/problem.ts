@@ -43,6 +43,8 @@ export const PROBLEMS = {
   ledger_full: { retry: 'backoff', http: 507, exit: 7 },
   ledger_stale: { retry: 'after_get', http: 409, exit: 5 },
   ledger_corrupt: { retry: 'never', http: 503, exit: 2 },
+  ledger_locked: { retry: 'backoff', http: 503, exit: 2 },
+  ledger_newer: { retry: 'never', http: 503, exit: 2 },
   journal_unavailable: { retry: 'backoff', http: 503, exit: 7 },
   internal: { retry: 'backoff', http: 500, exit: 7 },
 } as const satisfies Record<string, { retry: 'never' | 'backoff' | 'after_get'; http: number; exit: number }>;

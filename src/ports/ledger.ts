@@ -50,8 +50,8 @@ export interface Ledger {
 
   /**
    * Takes away at most `limit` commands that ended before `endedBefore`, oldest first, with their timelines, writes and
-   * idempotency records. A command whose drift entry is not acknowledged stays. Settles with how many went; call again
-   * until it is fewer than `limit`.
+   * idempotency records. A command whose drift entry is not acknowledged stays, and so does one whose `onEnd` is
+   * `not_yet` done. Settles with how many went; call again until it is fewer than `limit`.
    */
   prune(endedBefore: EpochMs, limit: number): Promise<Result<number>>;
   health(): Promise<LedgerHealth>;
@@ -94,7 +94,7 @@ export interface Page<T> {
 
 export interface EventPage {
   readonly entries: readonly TimelineEntry[];
-  /** The lowest sequence still kept; a reader below it has missed something and must list anew. */
+  /** Everything from this number on is still there; who read less than all below it has missed something and must list anew. */
   readonly oldest: number;
   /** The newest sequence given out; 0 in an empty ledger. */
   readonly newest: number;

@@ -1,0 +1,117 @@
+import type { Database } from 'better-sqlite3';
+import type { CommandId, EpochMs } from '../../core/brand.ts';
+import type { Command, TimelineEntry } from '../../core/command/command.ts';
+import type { CommandFilter, EventPage, OpenShadow, Page, PageRequest } from '../../ports/ledger.ts';
+import { columnText, fromBody, pageOf, refOf } from './rows.ts';
+import { StatementCache } from './statement-cache.ts';
+
+interface CommandRow {
+  readonly id: string;
+  readonly body: string;
+}
+
+interface TimelineRow {
+  readonly sequence: number;
+  readonly command: string;
+  readonly body: string;
+}
+
+interface OpenShadowRow {
+  readonly thing: string;
+  readonly shadow: string;
+  readonly open: number;
+  readonly expires: number;
+}
+
+/** Commands and their timelines. Every list goes by a key, so what comes and goes between pages moves nothing. */
+export class CommandReads {
+  readonly #sql: StatementCache;
+
+  constructor(database: Database) {
+    this.#sql = new StatementCache(database);
+  }
+
+  command(id: CommandId): Command | undefined {
+    const body = this.#sql.pluck<string>('SELECT body FROM command WHERE id = ?', [id]);
+    return body === undefined ? undefined : fromBody(body);
+  }
+
+  /** Newest first: ids are UUIDv7 and grow with time. */
+  commands(filter: CommandFilter, page: PageRequest): Page<Command> {
+    const where = conditions(filter);
+    if (page.cursor !== undefined) where.push(['id < ?', page.cursor]);
+    // The planner has no statistics of a young file; both indexes give the order and hold what is filtered by.
+    const index = filter.thingName === undefined ? 'command_list' : 'command_thing';
+    const clause = where.length === 0 ? '' : `WHERE ${where.map(([sql]) => sql).join(' AND ')}`;
+    const rows = this.#sql.all<CommandRow>(
+      `SELECT id, body FROM command INDEXED BY ${index} ${clause} ORDER BY id DESC LIMIT ?`,
+      [...where.flatMap(([, ...values]) => values), page.limit + 1],
+    );
+    return pageOf(
+      rows,
+      page,
+      ({ body }) => fromBody(body),
+      ({ id }) => id,
+    );
+  }
+
+  timeline(id: CommandId): readonly TimelineEntry[] {
+    const sql = 'SELECT sequence, command, body FROM timeline WHERE command = ? ORDER BY sequence';
+    return this.#sql.all<TimelineRow>(sql, [id]).map(entryOf);
+  }
+
+  events(after: number, limit: number, newest: number): EventPage {
+    const sql = 'SELECT sequence, command, body FROM timeline WHERE sequence > ? ORDER BY sequence LIMIT ?';
+    const pruned = this.#sql.pluck<number>("SELECT value FROM meta WHERE key = 'pruned_through'", []) ?? 0;
+    return {
+      entries: this.#sql.all<TimelineRow>(sql, [after, limit]).map(entryOf),
+      oldest: pruned + 1,
+      newest,
+    };
+  }
+
+  /** The index has all of it: 100,000 open commands are read without opening one. */
+  openShadows(page: PageRequest): Page<OpenShadow> {
+    const [thing, shadow] = splitKey(page.cursor);
+    const rows = this.#sql.all<OpenShadowRow>(
+      `SELECT thing, shadow, count(*) AS open, min(expires_at) AS expires FROM command INDEXED BY command_open
+       WHERE live = 2 AND (thing, shadow) > (?, ?) GROUP BY thing, shadow ORDER BY thing, shadow LIMIT ?`,
+      [thing, shadow, page.limit + 1],
+    );
+    return pageOf(
+      rows,
+      page,
+      (row) => ({ ref: refOf(row.thing, row.shadow), open: row.open, expiresAt: row.expires as EpochMs }),
+      (row) => `${row.thing}/${row.shadow}`,
+    );
+  }
+}
+
+type Condition = readonly [sql: string, ...values: (string | number)[]];
+
+function conditions(filter: CommandFilter): Condition[] {
+  const where: Condition[] = [];
+  if (filter.thingName !== undefined) where.push(['thing = ?', filter.thingName]);
+  if (filter.shadowName !== undefined) where.push(['shadow = ?', filter.shadowName ?? '']);
+  if (filter.statuses !== undefined) {
+    where.push([`status IN (${filter.statuses.map(() => '?').join(', ')})`, ...filter.statuses]);
+  }
+  if (filter.author !== undefined) where.push(['author = ?', columnText(filter.author)]);
+  if (filter.createdFrom !== undefined) where.push(['created_at >= ?', filter.createdFrom]);
+  if (filter.createdBefore !== undefined) where.push(['created_at < ?', filter.createdBefore]);
+  return where;
+}
+
+function entryOf({ sequence, command, body }: TimelineRow): TimelineEntry {
+  return {
+    sequence,
+    commandId: command as CommandId,
+    ...fromBody<Omit<TimelineEntry, 'sequence' | 'commandId'>>(body),
+  };
+}
+
+/** A shadow's key with the slash also for the classic shadow; before the first page comes the empty one. */
+export function splitKey(cursor: string | undefined): readonly [thing: string, shadow: string] {
+  const slash = cursor?.indexOf('/') ?? -1;
+  return cursor === undefined || slash < 0 ? [cursor ?? '', ''] : [cursor.slice(0, slash), cursor.slice(slash + 1)];
+}

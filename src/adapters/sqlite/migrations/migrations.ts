@@ -1,0 +1,10 @@
+import { LEDGER_0001 } from './0001-ledger.ts';
+
+/** One step forward. A step that was released never changes: a correction is the next step. */
+export interface Migration {
+  /** The schema version after it; 1, 2, 3, … */
+  readonly number: number;
+  readonly sql: string;
+}
+
+export const MIGRATIONS: readonly Migration[] = [{ number: 1, sql: LEDGER_0001 }];

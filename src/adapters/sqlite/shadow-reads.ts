@@ -1,0 +1,98 @@
+import type { Database } from 'better-sqlite3';
+import type { ClientToken, ThingName } from '../../core/brand.ts';
+import type { Command } from '../../core/command/command.ts';
+import { writeIdOf, type Write } from '../../core/command/write.ts';
+import type { DriftEntry, IgnoreRule } from '../../core/drift/drift.ts';
+import type { Presence } from '../../core/presence/presence.ts';
+import type { ShadowRef } from '../../core/shadow/shadow-ref.ts';
+import type { IdempotencyRecord, Page, PageRequest, ShadowRecord } from '../../ports/ledger.ts';
+import { splitKey } from './command-reads.ts';
+import { columnText, fromBody, pageOf, refOf, shadowColumn } from './rows.ts';
+import { StatementCache } from './statement-cache.ts';
+
+interface BodyRow {
+  readonly body: string;
+}
+
+interface RefRow {
+  readonly thing: string;
+  readonly shadow: string;
+}
+
+/** What belongs to one shadow, and the small tables read by key. */
+export class ShadowReads {
+  readonly #sql: StatementCache;
+
+  constructor(database: Database) {
+    this.#sql = new StatementCache(database);
+  }
+
+  shadow(ref: ShadowRef): ShadowRecord {
+    const key = [ref.thingName, shadowColumn(ref)];
+    const view = this.#sql.pluck<string | null>('SELECT view FROM shadow WHERE thing = ? AND shadow = ?', key) ?? null;
+    return {
+      ...(view === null ? {} : { view: fromBody(view) }),
+      open: this.#bodies<Command>(
+        'SELECT body FROM command INDEXED BY command_open WHERE live = 2 AND thing = ? AND shadow = ? ORDER BY id',
+        key,
+      ),
+      ended: this.#bodies<Command>(
+        'SELECT body FROM command INDEXED BY command_revisable WHERE live = 1 AND thing = ? AND shadow = ? ORDER BY id',
+        key,
+      ),
+      writes: this.#bodies<Write>(
+        'SELECT body FROM write WHERE thing = ? AND shadow = ? AND open = 1 ORDER BY id',
+        key,
+      ),
+      drift: this.#bodies<DriftEntry>('SELECT body FROM drift WHERE thing = ? AND shadow = ? ORDER BY field', key),
+    };
+  }
+
+  shadows(page: PageRequest): Page<ShadowRef> {
+    const sql = 'SELECT thing, shadow FROM shadow WHERE (thing, shadow) > (?, ?) ORDER BY thing, shadow LIMIT ?';
+    const rows = this.#sql.all<RefRow>(sql, [...splitKey(page.cursor), page.limit + 1]);
+    return pageOf(
+      rows,
+      page,
+      ({ thing, shadow }) => refOf(thing, shadow),
+      ({ thing, shadow }) => `${thing}/${shadow}`,
+    );
+  }
+
+  presence(thingName: ThingName): Presence | undefined {
+    return this.#body('SELECT body FROM presence WHERE thing = ?', thingName);
+  }
+
+  presences(page: PageRequest): Page<Presence> {
+    const sql = 'SELECT body FROM presence WHERE thing > ? ORDER BY thing LIMIT ?';
+    const rows = this.#bodies<Presence>(sql, [page.cursor ?? '', page.limit + 1]);
+    return pageOf(
+      rows,
+      page,
+      (presence) => presence,
+      ({ thingName }) => thingName,
+    );
+  }
+
+  write(token: ClientToken): Write | undefined {
+    const id = writeIdOf(token);
+    return id === undefined ? undefined : this.#body('SELECT body FROM write WHERE id = ?', id);
+  }
+
+  idempotency(key: string): IdempotencyRecord | undefined {
+    return this.#body('SELECT body FROM idempotency WHERE key = ?', columnText(key));
+  }
+
+  ignoreRules(): readonly IgnoreRule[] {
+    return this.#bodies('SELECT body FROM ignore_rule ORDER BY id', []);
+  }
+
+  #bodies<T>(sql: string, values: readonly (string | number)[]): T[] {
+    return this.#sql.all<BodyRow>(sql, values).map(({ body }) => fromBody<T>(body));
+  }
+
+  #body<T>(sql: string, key: string): T | undefined {
+    const body = this.#sql.pluck<string>(sql, [key]);
+    return body === undefined ? undefined : fromBody<T>(body);
+  }
+}
