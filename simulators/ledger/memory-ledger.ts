@@ -1,3 +1,5 @@
+import { inScope } from '../../src/core/access/decide.ts';
+import { fitsPattern } from '../../src/core/access/pattern.ts';
 import type { ClientToken, CommandId, EpochMs, ThingName } from '../../src/core/brand.ts';
 import { VERDICT_OF, type Command, type TimelineEntry } from '../../src/core/command/command.ts';
 import { tokenOf, type Write } from '../../src/core/command/write.ts';
@@ -20,6 +22,7 @@ import type {
   OpenShadow,
   Page,
   PageRequest,
+  ShadowFilter,
   ShadowRecord,
 } from '../../src/ports/ledger.ts';
 
@@ -122,10 +125,12 @@ export class MemoryLedger implements Ledger {
     return ok(pageOf(rows, page, ({ ref }) => shadowKey(ref), 'ascending'));
   }
 
-  async shadows(page: PageRequest): Promise<Result<Page<ShadowRef>>> {
-    const refs = [...this.#shelves.values()].map(({ ref }) => ref);
-    refs.sort((left, right) => (shadowKey(left) < shadowKey(right) ? -1 : 1));
-    return ok(pageOf(refs, page, shadowKey, 'ascending'));
+  async shadows(page: PageRequest, filter: ShadowFilter = {}): Promise<Result<Page<ShadowRef>>> {
+    const refs = [...this.#shelves.values()]
+      .map(({ ref }) => ref)
+      .filter((ref) => inScope(filter.scope, ref) && ref.thingName.startsWith(filter.thingPrefix ?? ''));
+    refs.sort((left, right) => (byNames(left) < byNames(right) ? -1 : 1));
+    return ok(pageOf(refs, page, byNames, 'ascending'));
   }
 
   async presence(thingName: ThingName): Promise<Result<Presence | undefined>> {
@@ -279,6 +284,9 @@ export class MemoryLedger implements Ledger {
       .filter(({ ref, field, cause, author, firstSeenAt }) => {
         if (filter.thingName !== undefined && ref.thingName !== filter.thingName) return false;
         if (filter.thingPrefix !== undefined && !ref.thingName.startsWith(filter.thingPrefix)) return false;
+        if (!fitsPattern({ pattern: filter.thingPattern ?? '*', text: ref.thingName })) return false;
+        if (filter.within !== undefined && !filter.within.some((scope) => inScope(scope, ref))) return false;
+        if (!inScope(filter.scope, ref)) return false;
         if (!namesShadow(ref, filter.shadowName)) return false;
         if (filter.field !== undefined && field !== filter.field) return false;
         if (filter.causes !== undefined && !filter.causes.includes(cause)) return false;
@@ -304,11 +312,18 @@ function byId(left: Command, right: Command): number {
   return left.id < right.id ? -1 : 1;
 }
 
+/** Sorts by thing, then shadow: a space comes before every character of a name. */
+function byNames({ thingName, shadowName }: ShadowRef): string {
+  return `${thingName} ${shadowName ?? ''}`;
+}
+
 function namesShadow(ref: ShadowRef, wanted: string | null | undefined): boolean {
   return wanted === undefined || (wanted ?? undefined) === ref.shadowName;
 }
 
-function matches({ ref, status, author, createdAt }: Command, filter: CommandFilter): boolean {
+function matches({ ref, status, author, createdAt, parentId }: Command, filter: CommandFilter): boolean {
+  if (filter.parentId !== undefined && parentId !== filter.parentId) return false;
+  if (!inScope(filter.scope, ref)) return false;
   if (filter.thingName !== undefined && ref.thingName !== filter.thingName) return false;
   if (!namesShadow(ref, filter.shadowName)) return false;
   if (filter.statuses !== undefined && !filter.statuses.includes(status)) return false;

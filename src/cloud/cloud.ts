@@ -1,3 +1,4 @@
+import type { Grant } from '../core/access/access.ts';
 import type { CommandId, EpochMs, FieldPointer, ThingName } from '../core/brand.ts';
 import type { Command, CommandStatus, OnEnd, TimelineEntry, WhenOffline } from '../core/command/command.ts';
 import type { DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
@@ -14,6 +15,7 @@ import type {
   LedgerHealth,
   Page,
   PageRequest,
+  ShadowFilter,
 } from '../ports/ledger.ts';
 
 /**
@@ -41,7 +43,7 @@ export interface Cloud {
   /** `shadow_not_found` if it does not exist. `refresh` asks the service first. */
   shadow(ref: ShadowRef, options?: { readonly refresh?: boolean }): Promise<Result<ShadowReport>>;
   /** Every shadow ever seen, commanded or listed. */
-  shadows(page: PageRequest): Promise<Result<Page<ShadowRef>>>;
+  shadows(page: PageRequest, filter?: ShadowFilter): Promise<Result<Page<ShadowRef>>>;
   thing(thingName: ThingName): Promise<Result<ThingReport>>;
   /** Follows these shadows from now on, whether or not anything was commanded. */
   follow(refs: readonly ShadowRef[]): Promise<Result<void>>;
@@ -60,10 +62,18 @@ export interface Cloud {
   health(): Promise<CloudHealth>;
 }
 
-/** Who does something: a name the caller vouches for. */
+/** Who does something: a name the caller vouches for, and where access is controlled, what its rights hang on. */
 export interface Actor {
   readonly name: string;
+  /** Kept with the command (`Command.grant`), for the gate that is asked again when it is published at last. */
+  readonly grant?: Grant;
 }
+
+/**
+ * Asked before a write with this command is published, each time: rights may have been taken away while it was queued.
+ * A problem (`forbidden`) ends the command as `failed`, its fields refused with that code; nothing is published.
+ */
+export type PublishGate = (command: Command) => Result<void>;
 
 export interface CreateCommand {
   readonly ref: ShadowRef;
@@ -81,6 +91,8 @@ export interface CreateCommand {
   /** Default `restore`. */
   readonly onEnd?: OnEnd;
   readonly ifVersion?: number;
+  /** Stored as `Command.parentId`. */
+  readonly parentId?: CommandId;
   /** The same key with the same fingerprint gives the same command; with another one `idempotency_mismatch`. */
   readonly idempotency?: { readonly key: string; readonly fingerprint: string };
 }

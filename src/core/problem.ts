@@ -20,6 +20,10 @@ export const PROBLEMS = {
   too_deep: { retry: 'never', http: 400, exit: 2 },
   model_violation: { retry: 'never', http: 422, exit: 2 },
   invalid_model: { retry: 'never', http: 400, exit: 2 },
+  // who asks
+  unauthenticated: { retry: 'never', http: 401, exit: 3 },
+  forbidden: { retry: 'never', http: 403, exit: 3 },
+  rate_limited: { retry: 'backoff', http: 429, exit: 7 },
   // what is not there
   not_found: { retry: 'never', http: 404, exit: 4 },
   command_not_found: { retry: 'never', http: 404, exit: 4 },
@@ -29,6 +33,7 @@ export const PROBLEMS = {
   idempotency_mismatch: { retry: 'never', http: 422, exit: 5 },
   command_ended: { retry: 'never', http: 409, exit: 5 },
   command_open: { retry: 'never', http: 409, exit: 5 },
+  count_mismatch: { retry: 'never', http: 409, exit: 5 },
   // the shadow service's own refusals that are none of the above
   service_rejected: { retry: 'never', http: 502, exit: 6 },
   service_throttled: { retry: 'backoff', http: 503, exit: 7 },

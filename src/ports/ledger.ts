@@ -1,4 +1,5 @@
 import type { ClientToken, CommandId, EpochMs, FieldPointer, ThingName } from '../core/brand.ts';
+import type { Scope } from '../core/access/decide.ts';
 import type { Command, CommandStatus, TimelineEntry } from '../core/command/command.ts';
 import type { Write } from '../core/command/write.ts';
 import type { DriftCause, DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
@@ -39,8 +40,8 @@ export interface Ledger {
   shadow(ref: ShadowRef): Promise<Result<ShadowRecord>>;
   /** The shadows that have open commands, in a stable order; 100,000s of them, so paged. */
   openShadows(page: PageRequest): Promise<Result<Page<OpenShadow>>>;
-  /** Every shadow that has a view or a command, in a stable order. */
-  shadows(page: PageRequest): Promise<Result<Page<ShadowRef>>>;
+  /** Every shadow that has a view or a command, by thing name, then shadow name, the classic one first. */
+  shadows(page: PageRequest, filter?: ShadowFilter): Promise<Result<Page<ShadowRef>>>;
   presence(thingName: ThingName): Promise<Result<Presence | undefined>>;
   presences(page: PageRequest): Promise<Result<Page<Presence>>>;
 
@@ -118,6 +119,12 @@ export interface OpenShadow {
   readonly expiresAt: EpochMs;
 }
 
+export interface ShadowFilter {
+  /** Only shadows that the caller may look at. */
+  readonly scope?: Scope;
+  readonly thingPrefix?: string;
+}
+
 /** Members combine with "and", the values of one member with "or". `shadowName: null` means classic only. */
 export interface CommandFilter {
   readonly thingName?: ThingName;
@@ -126,12 +133,22 @@ export interface CommandFilter {
   readonly author?: string;
   readonly createdFrom?: EpochMs;
   readonly createdBefore?: EpochMs;
+  /** The children of one request for many things. */
+  readonly parentId?: CommandId;
+  /** Only commands of shadows that the caller may look at. */
+  readonly scope?: Scope;
 }
 
 export interface DriftFilter {
   readonly thingName?: ThingName;
   readonly thingPrefix?: string;
+  /** A thing name in which `*` stands for any characters. */
+  readonly thingPattern?: string;
   readonly shadowName?: string | null;
+  /** Only shadows in one of these: how a model is asked for. */
+  readonly within?: readonly Scope[];
+  /** Only shadows that the caller may look at; counts, too. */
+  readonly scope?: Scope;
   readonly field?: FieldPointer;
   readonly causes?: readonly DriftCause[];
   readonly author?: string;

@@ -1,3 +1,4 @@
+import type { Grant } from '../access/access.ts';
 import type { CommandId, EpochMs, FieldPointer, WriteId } from '../brand.ts';
 import type { JsonObject, JsonValue } from '../json/json.ts';
 import type { ShadowRef } from '../shadow/shadow-ref.ts';
@@ -122,6 +123,10 @@ export interface Command {
   readonly endResult?: EndResult;
   readonly retryOf?: CommandId;
   readonly rollbackOf?: CommandId;
+  /** What the commands of one request for many things have in common. */
+  readonly parentId?: CommandId;
+  /** Whose rights are looked up again when it is published at last. Absent: nobody's. */
+  readonly grant?: Grant;
   /** Grows with every stored change; a stale writer is noticed by it. */
   readonly revision: number;
 }
