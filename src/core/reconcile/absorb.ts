@@ -20,12 +20,7 @@ export interface Settled {
  * The memory after adapters answered. An answer about a wish that has changed since is forgotten: the next reading shows
  * what it did.
  */
-export function absorb(
-  memory: Memory,
-  settled: readonly Settled[],
-  moment: Moment,
-  limits: ReconcileLimits,
-): Memory {
+export function absorb(memory: Memory, settled: readonly Settled[], moment: Moment, limits: ReconcileLimits): Memory {
   const after = new Map(memory);
   for (const { change, result } of settled) {
     const before = memory.get(change.field);

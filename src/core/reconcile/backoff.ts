@@ -17,14 +17,6 @@ export interface BackoffInput {
 }
 
 /** `lengthMs` give or take a share of it, so that devices that started together do not stay together. */
-export function spread({
-  lengthMs,
-  share,
-  fraction,
-}: {
-  lengthMs: number;
-  share: number;
-  fraction: number;
-}): number {
+export function spread({ lengthMs, share, fraction }: { lengthMs: number; share: number; fraction: number }): number {
   return Math.round(lengthMs * (1 - share + 2 * share * fraction));
 }

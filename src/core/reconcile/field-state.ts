@@ -34,7 +34,6 @@ export function tidyCode(code: string): string {
 
 /** One line of at most `MESSAGE_CHARACTERS_MAX` characters; never cut inside a surrogate pair. */
 export function tidyMessage(message: string, max: number = MESSAGE_CHARACTERS_MAX): string {
-  // eslint-disable-next-line no-control-regex -- a program's stderr may hold anything
   const line = message.replace(/[\u0000-\u001f\u007f]+/g, ' ').trim();
   if (line.length <= max) return line;
   return `${line.slice(0, max - 1).replace(/[\ud800-\udbff]$/, '')}…`;

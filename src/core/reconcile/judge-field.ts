@@ -6,7 +6,7 @@ import { modelEqual } from '../model/model-equal.ts';
 import { fullJitter } from './backoff.ts';
 import { refused, retrying, tidyMessage, type FieldState } from './field-state.ts';
 import type { ReconcileLimits } from './limits.ts';
-import { without, type FieldMemory } from './memory.ts';
+import { without, type FieldMemory, type Lease } from './memory.ts';
 
 /** What the hardware shows. `null` stands for "no value", since a shadow cannot hold null. */
 export type Reading =
@@ -82,8 +82,8 @@ export function judgeField(field: FieldCase, moment: Moment, limits: ReconcileLi
   }
   if (memory.deferred !== undefined) return listed({ outcome: 'deferred', ...memory.deferred });
   if (memory.lease !== undefined) {
-    const { by, until, endsAt } = memory.lease;
-    if (endsAt > moment.checkedAt) return listed({ outcome: 'overridden', by, until });
+    const lease = told(memory.lease, moment);
+    if (lease.endsAt > moment.checkedAt) return listed(overridden(lease), { ...memory, lease });
     return judgeField({ ...field, memory: without(memory, 'lease', 'confirmedAt') }, moment, limits);
   }
   if (memory.confirmedAt !== undefined) {
@@ -97,6 +97,20 @@ export function judgeField(field: FieldCase, moment: Moment, limits: ReconcileLi
     return listed(retrying(memory.retry.code, memory.retry.message, memory.retry.at));
   }
   return { judgement: { kind: 'apply', ...(age === undefined ? {} : { notAfter: age }) }, memory };
+}
+
+/** After a restart only what is left of a lease is known; service time tells again when that will be. */
+function told(lease: Lease, { now, serviceNow }: Moment): Lease {
+  if (serviceNow === undefined) return lease;
+  const until = epochMs(serviceNow + lease.endsAt - now);
+  return lease.until !== undefined && Math.abs(lease.until - until) < LEASE_SLACK_MS ? lease : { ...lease, until };
+}
+
+/** Service time is known to the second; smaller steps are not worth a report. */
+const LEASE_SLACK_MS = 5_000;
+
+function overridden({ by, until }: Lease): FieldState {
+  return { outcome: 'overridden', by, ...(until === undefined ? {} : { until }) };
 }
 
 function converged(memory: FieldMemory, { now }: Moment): Judged {
@@ -120,7 +134,13 @@ function verify(memory: FieldMemory, value: JsonValue, moment: Moment, limits: R
   if (!jsonEqual(before, value)) {
     return { ...unverified, refused: { code: 'clamped', message: tidyMessage(`the device shows ${shown(value)}`) } };
   }
-  return failed(unverified, 'not_applied', `reported as done, but the device still shows ${shown(value)}`, moment, limits);
+  return failed(
+    unverified,
+    'not_applied',
+    `reported as done, but the device still shows ${shown(value)}`,
+    moment,
+    limits,
+  );
 }
 
 /** Counts an attempt that did not work: try again later, or give up for this value. */
@@ -141,7 +161,7 @@ export function failed(
     code,
     message: tidyMessage(message),
     dueAt: monotonicMs(now + delayMs),
-    at: epochMs((serviceNow ?? 0) + delayMs),
+    ...(serviceNow === undefined ? {} : { at: epochMs(serviceNow + delayMs) }),
   };
   return { ...memory, attempts, retry };
 }
@@ -160,13 +180,8 @@ function localChange(
   }
   if (policy === 'lease') {
     const lengthMs = annotations.leaseMs ?? limits.leaseMs;
-    const lease = {
-      by: reading.by ?? 'local',
-      endsAt: monotonicMs(now + lengthMs),
-      until: epochMs((serviceNow ?? 0) + lengthMs),
-    };
-    const state: FieldState = { outcome: 'overridden', by: lease.by, until: lease.until };
-    return { judgement: { kind: 'listed', state }, memory: { ...memory, lease } };
+    const lease = told({ by: reading.by ?? 'local', endsAt: monotonicMs(now + lengthMs) }, moment);
+    return { judgement: { kind: 'listed', state: overridden(lease) }, memory: { ...memory, lease } };
   }
   if (memory.retry !== undefined) return undefined;
   const contests = now - (memory.confirmedAt ?? now) < CONTEST_MS ? memory.contests + 1 : 0;
@@ -177,7 +192,7 @@ function localChange(
     code: 'contested',
     message: 'the value is changed back again and again',
     dueAt: monotonicMs(now + delayMs),
-    at: epochMs((serviceNow ?? 0) + delayMs),
+    ...(serviceNow === undefined ? {} : { at: epochMs(serviceNow + delayMs) }),
   };
   const state = retrying(retry.code, retry.message, retry.at);
   return { judgement: { kind: 'listed', state }, memory: { ...memory, retry } };

@@ -29,14 +29,15 @@ export interface Retry {
   readonly code: string;
   readonly message: string;
   readonly dueAt: MonotonicMs;
-  /** The same instant for readers. */
-  readonly at: EpochMs;
+  /** The same instant for readers, where service time was known. */
+  readonly at?: EpochMs;
 }
 
 export interface Lease {
   readonly by: string;
   readonly endsAt: MonotonicMs;
-  readonly until: EpochMs;
+  /** The same instant for readers, where service time was known. */
+  readonly until?: EpochMs;
 }
 
 export type Memory = ReadonlyMap<FieldPointer, FieldMemory>;

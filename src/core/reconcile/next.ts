@@ -7,15 +7,7 @@ import type { Model } from '../model/model.ts';
 import { fullJitter, spread } from './backoff.ts';
 import type { ReconcileLimits } from './limits.ts';
 import { buildReport } from './report.ts';
-import type {
-  Ask,
-  Note,
-  PassOutcome,
-  ShadowEffect,
-  ShadowState,
-  TimerName,
-  UpdateBody,
-} from './shadow-state.ts';
+import type { Ask, Note, PassOutcome, ShadowEffect, ShadowState, TimerName, UpdateBody } from './shadow-state.ts';
 import { advanced, type AcceptedPatch, type DeviceView } from './view.ts';
 
 export type ShadowEvent =
@@ -281,11 +273,12 @@ class Conversation {
       this.#wokenBy(patch);
     }
     if (taken > 0) draft.held = draft.held.slice(taken);
-    if (draft.awaiting === undefined || draft.awaiting > view.version) return;
-    draft.woken = Math.max(draft.woken, draft.awaiting);
-    delete draft.awaiting;
-    delete this.#timers.gap;
-    this.#want('answer');
+    if (draft.awaiting !== undefined && draft.awaiting <= view.version) {
+      draft.woken = Math.max(draft.woken, draft.awaiting);
+      delete draft.awaiting;
+      this.#want('answer');
+    }
+    if (draft.awaiting === undefined && draft.held.length === 0) delete this.#timers.gap;
   }
 
   #wokenBy({ version, clientToken, desired, reported }: AcceptedPatch): void {
@@ -485,9 +478,7 @@ class Conversation {
     if (draft.ask !== undefined) return;
     const attempt = draft.reportsRefused;
     const { fraction } = this.#context;
-    this.#timers.ask = this.#in(
-      fullJitter({ attempt, baseMs: CONFLICT_BASE_MS, capMs: CONFLICT_CAP_MS, fraction }),
-    );
+    this.#timers.ask = this.#in(fullJitter({ attempt, baseMs: CONFLICT_BASE_MS, capMs: CONFLICT_CAP_MS, fraction }));
   }
 
   // ── time ──

@@ -193,7 +193,7 @@ function holdDependants(
   judgements: ReadonlyMap<FieldPointer, Judgement>,
   states: Map<FieldPointer, FieldState>,
 ): void {
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     for (const field of candidates) {
       const annotations = model.annotations(field);
