@@ -110,6 +110,7 @@ export class ShadowReconciler {
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
     this.#arm();
+    this.#idle?.();
   }
 
   /** Ends in order: the pass finishes or is cut short, its result is journalled, and what can be said is said. */
@@ -183,7 +184,6 @@ export class ShadowReconciler {
     }
     this.handle({ type: 'pass_ended', outcome });
     void this.#persist({ durable: false });
-    this.#idle?.();
   }
 
   #passContext(): PassContext {
@@ -264,7 +264,6 @@ export class ShadowReconciler {
       this.handle({ type: 'tick' });
     });
     this.#timer = { due, cancel };
-    if (!this.#state.running) this.#idle?.();
   }
 
   #note({ level, message, fields }: Note): void {
