@@ -1,10 +1,10 @@
 import { type io, mqtt } from 'aws-iot-device-sdk-v2';
 import { done, fail, type Result } from '../../core/result.ts';
 import type { OutgoingMessage, Subscription } from '../../ports/transport.ts';
-import type { Link, LinkEvents } from './link.ts';
+import { wordsOf, type Link, type LinkEvents } from '../mqtt/link.ts';
 import type { Settled } from './options.ts';
 import { bytesOf } from './payload.ts';
-import { connectProblem, wordsOf } from './reasons.ts';
+import { connectProblem } from './reasons.ts';
 import { socketOptions } from './socket.ts';
 
 /**

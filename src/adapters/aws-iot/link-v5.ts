@@ -2,10 +2,10 @@ import { type io, mqtt5 } from 'aws-iot-device-sdk-v2';
 import { done, fail, type Result } from '../../core/result.ts';
 import type { OutgoingMessage, Subscription } from '../../ports/transport.ts';
 import { forgotten, inUse } from './exit.ts';
-import { Refusal, type Link, type LinkEvents } from './link.ts';
+import { Refusal, wordsOf, type Link, type LinkEvents } from '../mqtt/link.ts';
 import type { Settled } from './options.ts';
 import { bytesOf } from './payload.ts';
-import { connectProblem, wordsOf } from './reasons.ts';
+import { connectProblem } from './reasons.ts';
 import { socketOptions } from './socket.ts';
 
 /** The SDK would try again by itself; we stop it long before and try again ourselves, on our own clock. */

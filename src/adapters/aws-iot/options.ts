@@ -1,6 +1,7 @@
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { QoS } from '../../ports/transport.ts';
+import { BACKOFF, PUBLISH_TIMEOUT_MS, type Backoff } from '../mqtt/mqtt-transport.ts';
 
 export interface MqttOptions {
   /** `mqtt://host[:1883]` without encryption, `mqtts://host[:8883]` with TLS. */
@@ -19,20 +20,12 @@ export interface MqttOptions {
   /** Published by the broker if the connection ends without a farewell. */
   readonly will?: { readonly topic: string; readonly payload: string; readonly qos: QoS };
   readonly connectTimeoutMs?: number;
-  /** A publish or subscribe without an answer for this long has an unknown result, and the connection is renewed. */
+  /** See `ConnectionPolicy`. */
   readonly publishTimeoutMs?: number;
   readonly backoff?: Backoff;
 }
 
 export type MqttProtocol = 'mqtt5' | 'mqtt311';
-
-/** Attempt n waits a random part of `baseMs * 2^n`, at most `maxMs`. */
-export interface Backoff {
-  readonly baseMs: number;
-  readonly maxMs: number;
-  /** A connection has to last this long before the count starts anew: two clients of one id must not take turns fast. */
-  readonly stableMs: number;
-}
 
 export type Settled = Required<Pick<MqttOptions, 'keepAliveSeconds' | 'connectTimeoutMs' | 'publishTimeoutMs'>> &
   Omit<MqttOptions, 'backoff' | 'protocol'> & {
@@ -47,14 +40,12 @@ export interface Endpoint {
   readonly secure: boolean;
 }
 
-/** The 44 ms of a stalled connection or a second of a slow one must not look like a lost answer. */
 const DEFAULTS = {
   protocol: 'mqtt5',
   keepAliveSeconds: 30,
   connectTimeoutMs: 10_000,
-  publishTimeoutMs: 10_000,
+  publishTimeoutMs: PUBLISH_TIMEOUT_MS,
 } as const;
-const BACKOFF: Backoff = { baseMs: 1_000, maxMs: 128_000, stableMs: 20_000 };
 
 export function settleOptions(options: MqttOptions): Result<Settled> {
   const endpoint = parseEndpoint(options.url);

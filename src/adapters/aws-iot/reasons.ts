@@ -1,11 +1,6 @@
 import { problem, type Problem } from '../../core/problem.ts';
+import { wordsOf } from '../mqtt/link.ts';
 import type { Settled } from './options.ts';
-
-/** The SDK rejects with Errors in one place, strings in the next and codes in a third: their words, whichever way. */
-export function wordsOf(reason: unknown): string {
-  if (reason instanceof Error) return reason.message;
-  return typeof reason === 'string' ? reason : String(reason);
-}
 
 /** Why the first bytes did not become a connection, in words that say what to do. */
 export function connectProblem(settled: Settled, reason: unknown, connackReason?: string): Problem {

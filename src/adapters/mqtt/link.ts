@@ -2,7 +2,7 @@ import type { Result } from '../../core/result.ts';
 import type { OutgoingMessage, Subscription } from '../../ports/transport.ts';
 
 /**
- * One protocol version of the SDK, without any policy of its own: no reconnecting, no queue, no memory of
+ * A way to reach a broker, without any policy of its own: no reconnecting, no queue, no memory of
  * subscriptions. `connect` is one attempt; after it failed, after `closed` was told and after `disconnect` the link may
  * connect again, and nothing of the earlier connection is left in it.
  */
@@ -32,3 +32,9 @@ export interface LinkEvents {
 
 /** The broker answered, and the answer was no. */
 export class Refusal extends Error {}
+
+/** Libraries reject with Errors in one place, strings in the next and codes in a third: their words, whichever way. */
+export function wordsOf(reason: unknown): string {
+  if (reason instanceof Error) return reason.message;
+  return typeof reason === 'string' ? reason : String(reason);
+}
