@@ -1,5 +1,6 @@
 import type { FieldPointer } from '../core/brand.ts';
 import type { FieldValue } from '../core/model/model.ts';
+import type { FieldApplied, FieldReading } from '../core/reconcile/answers.ts';
 import type { Cancel } from './clock.ts';
 
 /**
@@ -24,27 +25,4 @@ export interface StateAdapter {
   undo?(previous: readonly FieldValue[], signal: AbortSignal): Promise<readonly FieldApplied[]>;
 }
 
-export type FieldReading =
-  | (FieldValue & { readonly by?: string })
-  | { readonly field: FieldPointer; readonly unreadable: { readonly code: string; readonly message: string } };
-
-/**
- * applied   done; the read-back decides whether it is true
- * refused   final for this value: the hardware cannot or must not do it
- * failed    may work later: retried with backoff
- * deferred  accepted, takes effect at a restart or in a window
- */
-export type FieldApplied =
-  | { readonly field: FieldPointer; readonly result: 'applied' }
-  | {
-      readonly field: FieldPointer;
-      readonly result: 'refused' | 'failed';
-      readonly code: string;
-      readonly message: string;
-    }
-  | {
-      readonly field: FieldPointer;
-      readonly result: 'deferred';
-      readonly until: 'restart' | 'window';
-      readonly message?: string;
-    };
+export type { FieldApplied, FieldReading };

@@ -1,0 +1,272 @@
+import type { FieldPointer } from '../core/brand.ts';
+import type { JsonObject } from '../core/json/json.ts';
+import { jsonEqual } from '../core/json/json-equal.ts';
+import { valueAt } from '../core/json/json-pointer.ts';
+import type { Model } from '../core/model/model.ts';
+import type { ReconcileLimits } from '../core/reconcile/limits.ts';
+import { mapMemory, nudged, rearmed, type Memory } from '../core/reconcile/memory.ts';
+import { next, type ShadowEvent } from '../core/reconcile/next.ts';
+import {
+  initialState,
+  nextDue,
+  type Note,
+  type ShadowEffect,
+  type ShadowState,
+} from '../core/reconcile/shadow-state.ts';
+import type { DeviceView } from '../core/reconcile/view.ts';
+import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
+import { parseShadowRecord, shadowRecordAsJson, type LastPass } from '../protocol/journal-record.ts';
+import { shadowTopic } from '../protocol/topics.ts';
+import type { Cancel, Clock } from '../ports/clock.ts';
+import type { Journal } from '../ports/journal.ts';
+import type { Log } from '../ports/log.ts';
+import type { Random } from '../ports/random.ts';
+import type { StateAdapter } from '../ports/state-adapter.ts';
+import type { Transport } from '../ports/transport.ts';
+import { AdapterHost } from './adapter-host.ts';
+import { runPass, type Failpoint, type PassContext } from './pass.ts';
+
+export interface ShadowReconcilerOptions {
+  readonly ref: ShadowRef;
+  readonly model: Model;
+  readonly adapters: readonly StateAdapter[];
+  readonly transport: Transport;
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: ReconcileLimits;
+  readonly tokenPrefix: string;
+  readonly failpoint: (name: Failpoint) => void;
+  /** What the journal holds of this shadow from before the start. */
+  readonly record?: JsonObject;
+}
+
+/**
+ * Keeps one shadow and the hardware behind it together. Everything that happens becomes an event; `next` decides, this
+ * shell performs. Events are handled one at a time and never awaited in the middle.
+ */
+export class ShadowReconciler {
+  readonly #options: ShadowReconcilerOptions;
+  readonly #hosts: ReadonlyMap<string, AdapterHost>;
+  readonly #context: PassContext;
+  #state: ShadowState;
+  #memory: Memory = new Map();
+  #intent: readonly FieldPointer[] | undefined;
+  #lastPass: LastPass | undefined;
+  #written: JsonObject | undefined;
+  #timer: { readonly due: number; readonly cancel: Cancel } | undefined;
+  readonly #watches: Cancel[] = [];
+  #idle: (() => void) | undefined;
+
+  constructor(options: ShadowReconcilerOptions) {
+    this.#options = options;
+    const { adapters, clock, log, limits } = options;
+    this.#hosts = new Map(
+      adapters.map((adapter) => [
+        adapter.name,
+        new AdapterHost({ adapter, clock, log, limits, onLateEnd: () => this.handle({ type: 'call_settled' }) }),
+      ]),
+    );
+    this.#state = this.#restored(options.record);
+    this.#context = this.#passContext();
+  }
+
+  /** Begins to listen to the hardware. After a restart in the middle of an apply this is written down first. */
+  async start(): Promise<void> {
+    const { adapters, log, record } = this.#options;
+    if (record !== undefined && 'intent' in record) {
+      log.warn({ shadow: this.key, fields: record['intent'] }, 'the device went down while it applied a change');
+      await this.#persist({ durable: true });
+    }
+    for (const adapter of adapters) {
+      const cancel = adapter.watch?.(() => this.handle({ type: 'local_change' }));
+      if (cancel !== undefined) this.#watches.push(cancel);
+    }
+  }
+
+  get key(): string {
+    return shadowKey(this.#options.ref);
+  }
+
+  get memory(): Memory {
+    return this.#memory;
+  }
+
+  get state(): ShadowState {
+    return this.#state;
+  }
+
+  handle(event: ShadowEvent): void {
+    const { clock, random, tokenPrefix, model, limits } = this.#options;
+    const now = clock.monotonic();
+    const { state, effects } = next(this.#state, event, {
+      now,
+      fraction: random.fraction(),
+      tokenPrefix,
+      model,
+      limits,
+    });
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+    this.#arm();
+    this.#idle?.();
+  }
+
+  /** Ends in order: the pass finishes or is cut short, its result is journalled, and what can be said is said. */
+  async stop(graceMs: number): Promise<void> {
+    for (const cancel of this.#watches.splice(0)) cancel();
+    this.handle({ type: 'stop' });
+    await this.#untilIdle(graceMs);
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#intent = undefined;
+    await this.#persist({ durable: true });
+  }
+
+  /** Settles when no pass runs and no report is on its way, or when the grace is over. */
+  #untilIdle(graceMs: number): Promise<void> {
+    const busy = (): boolean => this.#state.running || this.#state.report !== undefined;
+    if (!busy()) return Promise.resolve();
+    const { clock } = this.#options;
+    return new Promise((resolve) => {
+      const cancel = clock.at((clock.monotonic() + graceMs) as never, resolve);
+      this.#idle = () => {
+        if (busy()) return;
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  #perform(effect: ShadowEffect): void {
+    const { ref } = this.#options;
+    switch (effect.type) {
+      case 'get':
+        return this.#send(shadowTopic(ref, 'get'), { clientToken: effect.token });
+      case 'update':
+        this.#send(shadowTopic(ref, 'update'), effect.body);
+        return this.#options.failpoint('device.afterReport.beforeAck');
+      case 'pass':
+        this.#options.failpoint('device.afterReceive');
+        return void this.#pass(effect.view, effect.must);
+      case 'rearm':
+        this.#memory = mapMemory(this.#memory, (field, pointer) => {
+          const written = valueAt(effect.desired, pointer);
+          return written !== undefined && jsonEqual(written, field.desired) ? rearmed(field) : field;
+        });
+        return;
+      case 'nudge':
+        this.#memory = nudged(this.#memory);
+        return;
+      case 'remember':
+        return void this.#persist({ durable: false });
+      case 'note':
+        return this.#note(effect.note);
+    }
+  }
+
+  /** QoS 0: the answer is what counts, and a PUBACK beside it would cost a stall (performance.md A.3). */
+  #send(topic: string, body: unknown): void {
+    const { transport, log } = this.#options;
+    void transport.publish({ topic, payload: JSON.stringify(body), qos: 0 }).then((sent) => {
+      if (!sent.ok) log.debug({ shadow: this.key, code: sent.problem.code }, 'a message could not be sent');
+    });
+  }
+
+  async #pass(view: DeviceView | undefined, must: boolean): Promise<void> {
+    const { clock, log } = this.#options;
+    const { outcome, applied } = await runPass({ view, must }, this.#context);
+    this.#intent = undefined;
+    if (applied > 0 || must) {
+      this.#lastPass = { at: clock.wall(), version: outcome.version, applied, listed: outcome.states.size };
+      log.info({ shadow: this.key, version: outcome.version, applied, listed: outcome.states.size }, 'a pass ended');
+    }
+    this.handle({ type: 'pass_ended', outcome });
+    void this.#persist({ durable: false });
+  }
+
+  #passContext(): PassContext {
+    const { adapters, model, limits, clock, random, log, failpoint } = this.#options;
+    return {
+      hosts: this.#hosts,
+      owned: new Map(adapters.flatMap(({ name, fields }) => fields.map((field) => [field, name] as const))),
+      model,
+      limits,
+      clock,
+      random,
+      log,
+      failpoint,
+      memory: { get: () => this.#memory, set: (memory) => void (this.#memory = memory) },
+      service: () => {
+        const { service, checkedAt } = this.#state;
+        return service === undefined ? { checkedAt } : { time: service, checkedAt };
+      },
+      desiredNow: () => this.#state.view?.desired,
+      stopping: () => this.#state.stopping || !this.#state.synced,
+      intend: (fields) => this.#intend(fields),
+      onLate: () => this.handle({ type: 'call_settled' }),
+    };
+  }
+
+  async #intend(fields: readonly FieldPointer[]): Promise<void> {
+    this.#intent = fields;
+    await this.#persist({ durable: true });
+  }
+
+  async #persist({ durable }: { durable: boolean }): Promise<void> {
+    const { journal, clock, log } = this.#options;
+    const { incarnation, lastOwnVersion } = this.#state;
+    const record = shadowRecordAsJson(
+      {
+        incarnation,
+        ...(lastOwnVersion === undefined ? {} : { lastOwnVersion }),
+        memory: this.#memory,
+        ...(this.#intent === undefined ? {} : { intent: this.#intent }),
+        ...(this.#lastPass === undefined ? {} : { lastPass: this.#lastPass }),
+      },
+      clock.monotonic(),
+    );
+    if (!durable && this.#written !== undefined && jsonEqual(record, this.#written)) return;
+    this.#written = record;
+    const written = await journal.write(this.key, record, { durable });
+    // C17: with a full disk the device goes on and tells the truth; it only forgets more at the next restart.
+    if (!written.ok) log.error({ shadow: this.key, code: written.problem.code }, 'the journal could not be written');
+  }
+
+  #restored(raw: JsonObject | undefined): ShadowState {
+    const { limits, clock, log } = this.#options;
+    const record = raw === undefined ? undefined : parseShadowRecord(raw, clock.monotonic());
+    if (raw !== undefined && record === undefined)
+      log.warn({ shadow: this.key }, 'the journal holds a record of no known form');
+    const crashed = new Set(record?.intent ?? []);
+    this.#memory = mapMemory(record?.memory ?? new Map(), (field, pointer) =>
+      crashed.has(pointer) ? { ...field, crashes: field.crashes + 1 } : field,
+    );
+    this.#lastPass = record?.lastPass;
+    const lastOwnVersion = record?.lastOwnVersion;
+    return initialState({
+      incarnation: record?.incarnation ?? 0,
+      ...(lastOwnVersion === undefined ? {} : { lastOwnVersion }),
+      bytesMax: limits.documentBytesMax,
+      localSpacingMs: limits.localSpacingMs,
+    });
+  }
+
+  #arm(): void {
+    const due = this.#state.stopping ? undefined : nextDue(this.#state);
+    if (due === this.#timer?.due) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (due === undefined) return;
+    const cancel = this.#options.clock.at(due, () => {
+      this.#timer = undefined;
+      this.handle({ type: 'tick' });
+    });
+    this.#timer = { due, cancel };
+  }
+
+  #note({ level, message, fields }: Note): void {
+    this.#options.log[level]({ shadow: this.key, ...fields }, message);
+  }
+}

@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import { epochMs, monotonicMs, type EpochMs, type FieldPointer, type MonotonicMs } from '../core/brand.ts';
+import { isJsonObject, objectFrom, type JsonObject, type JsonValue } from '../core/json/json.ts';
+import type { FieldMemory, Memory } from '../core/reconcile/memory.ts';
+
+/**
+ * What the device journals of one shadow. Monotonic instants mean nothing after a restart, so a lease is kept as what is
+ * left of it, and a retry is due at once.
+ */
+export interface ShadowRecord {
+  readonly incarnation: number;
+  readonly lastOwnVersion?: number;
+  readonly memory: Memory;
+  /** Fields whose apply was under way: present after a restart only if the device went down in the middle. */
+  readonly intent?: readonly FieldPointer[];
+  readonly lastPass?: LastPass;
+}
+
+/** For people (`agent status`); `at` is the device's own wall clock. */
+export interface LastPass {
+  readonly at: EpochMs;
+  readonly version: number;
+  readonly applied: number;
+  readonly listed: number;
+}
+
+const jsonSchema = z.custom<JsonValue>((value) => value !== undefined);
+const said = z.object({ code: z.string(), message: z.string() });
+const fieldSchema = z.object({
+  desired: jsonSchema,
+  stampS: z.number().optional(),
+  confirmed: z.literal(true).optional(),
+  unverified: z.object({ before: jsonSchema.optional() }).optional(),
+  attempts: z.number().int().nonnegative(),
+  retry: said.extend({ at: z.number().optional() }).optional(),
+  refused: said.optional(),
+  deferred: z.object({ until: z.enum(['restart', 'window']), message: z.string().optional() }).optional(),
+  lease: z.object({ by: z.string(), leftMs: z.number().nonnegative() }).optional(),
+  crashes: z.number().int().nonnegative(),
+});
+
+const recordSchema = z.object({
+  v: z.literal(1),
+  incarnation: z.number().int().nonnegative(),
+  lastOwnVersion: z.number().int().nonnegative().optional(),
+  fields: z.record(z.string(), fieldSchema),
+  intent: z.array(z.string()).optional(),
+  lastPass: z.object({ at: z.number(), version: z.number(), applied: z.number(), listed: z.number() }).optional(),
+});
+
+export function shadowRecordAsJson(record: ShadowRecord, now: MonotonicMs): JsonObject {
+  const { incarnation, lastOwnVersion, memory, intent, lastPass } = record;
+  return {
+    v: 1,
+    incarnation,
+    ...(lastOwnVersion === undefined ? {} : { lastOwnVersion }),
+    fields: objectFrom([...memory].map(([field, remembered]) => [field, fieldAsJson(remembered, now)])),
+    ...(intent === undefined ? {} : { intent }),
+    ...(lastPass === undefined ? {} : { lastPass: { ...lastPass } }),
+  };
+}
+
+function fieldAsJson(memory: FieldMemory, now: MonotonicMs): JsonObject {
+  const { desired, stampS, confirmedAt, unverified, attempts, retry, refused, deferred, lease, crashes } = memory;
+  return {
+    desired,
+    ...(stampS === undefined ? {} : { stampS }),
+    ...(confirmedAt === undefined ? {} : { confirmed: true }),
+    ...(unverified === undefined ? {} : { unverified: { ...unverified } }),
+    attempts,
+    ...(retry === undefined ? {} : { retry: retryAsJson(retry) }),
+    ...(refused === undefined ? {} : { refused: { ...refused } }),
+    ...(deferred === undefined ? {} : { deferred: { ...deferred } }),
+    ...(lease === undefined ? {} : { lease: { by: lease.by, leftMs: Math.max(0, Math.round(lease.endsAt - now)) } }),
+    crashes,
+  };
+}
+
+function retryAsJson({ code, message, at }: NonNullable<FieldMemory['retry']>): JsonObject {
+  return { code, message, ...(at === undefined ? {} : { at }) };
+}
+
+/** Undefined for a record that is none of ours, or of a later format: the device starts afresh then, from what it reads. */
+export function parseShadowRecord(record: JsonObject, now: MonotonicMs): ShadowRecord | undefined {
+  const parsed = recordSchema.safeParse(record);
+  if (!parsed.success) return undefined;
+  const { incarnation, lastOwnVersion, fields, intent, lastPass } = parsed.data;
+  return {
+    incarnation,
+    ...(lastOwnVersion === undefined ? {} : { lastOwnVersion }),
+    memory: new Map(Object.entries(fields).map(([field, stored]) => [field as FieldPointer, fieldFrom(stored, now)])),
+    ...(intent === undefined ? {} : { intent: intent as FieldPointer[] }),
+    ...(lastPass === undefined ? {} : { lastPass: { ...lastPass, at: epochMs(lastPass.at) } }),
+  };
+}
+
+function fieldFrom(stored: z.infer<typeof fieldSchema>, now: MonotonicMs): FieldMemory {
+  const { desired, stampS, confirmed, unverified, attempts, retry, refused, deferred, lease, crashes } = stored;
+  return {
+    desired,
+    ...(stampS === undefined ? {} : { stampS }),
+    ...(confirmed === undefined ? {} : { confirmedAt: now }),
+    ...(unverified === undefined
+      ? {}
+      : { unverified: unverified.before === undefined ? {} : { before: unverified.before } }),
+    attempts,
+    contests: 0,
+    ...(retry === undefined ? {} : { retry: { code: retry.code, message: retry.message, dueAt: now } }),
+    ...(refused === undefined ? {} : { refused }),
+    // A restart is what a deferred value may have waited for: it is looked at anew.
+    ...(deferred === undefined || deferred.until === 'restart' ? {} : { deferred: tidy(deferred) }),
+    ...(lease === undefined ? {} : { lease: { by: lease.by, endsAt: monotonicMs(now + lease.leftMs) } }),
+    crashes,
+  };
+}
+
+function tidy({ until, message }: { until: 'restart' | 'window'; message?: string | undefined }) {
+  return message === undefined ? { until } : { until, message };
+}
+
+/** The retries that a record speaks of, for `agent status`. */
+export function retriesIn(record: JsonObject): { field: string; code: string; message: string; at?: number }[] {
+  const parsed = recordSchema.safeParse(record);
+  if (!parsed.success) return [];
+  return Object.entries(parsed.data.fields).flatMap(([field, { retry }]) =>
+    retry === undefined
+      ? []
+      : [{ field, code: retry.code, message: retry.message, ...(retry.at === undefined ? {} : { at: retry.at }) }],
+  );
+}
+
+/** Whether a value from an adapter can stand in a shadow: JSON, no null inside arrays, not too deep (R12, R24, R26). */
+export function unfit(value: unknown, depth = 0): string | undefined {
+  if (depth > VALUE_DEPTH_MAX) return `deeper than ${VALUE_DEPTH_MAX} levels`;
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'a number that JSON cannot hold';
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined;
+  if (Array.isArray(value)) {
+    if (value.some((item) => item === null)) return 'null inside an array';
+    return firstOf(value, depth);
+  }
+  if (isJsonObject(value)) return firstOf(Object.values(value), depth);
+  return `a ${typeof value}, which JSON cannot hold`;
+}
+
+function firstOf(values: readonly unknown[], depth: number): string | undefined {
+  for (const value of values) {
+    const reason = unfit(value, depth + 1);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+/** The service counts from the root of the section; a field is at least one level down. */
+const VALUE_DEPTH_MAX = 6;
