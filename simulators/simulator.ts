@@ -1,30 +1,54 @@
-import type { EpochMs } from '../src/core/brand.ts';
+import { SystemClock } from '../src/adapters/system/clock.ts';
 import { parseHostPort } from '../src/core/host-port.ts';
 import { ok, type Result } from '../src/core/result.ts';
 import type { ShadowDocument } from '../src/core/shadow/document.ts';
 import { AWS_RULES, type ShadowRules } from '../src/core/shadow/limits.ts';
-import { parseShadowKey } from '../src/core/shadow/shadow-ref.ts';
-import { parseShadowTopic, shadowTopic } from '../src/protocol/topics.ts';
-import { Broker, type PublishedMessage } from './broker/broker.ts';
-import { Presence, type PresenceEvent } from './broker/presence.ts';
+import type { Clock } from '../src/ports/clock.ts';
+import { SILENT, type Log } from '../src/ports/log.ts';
+import type { Transport } from '../src/ports/transport.ts';
+import { shadowTopic } from '../src/protocol/topics.ts';
+import type { PolicyRule } from './access/access.ts';
+import { Control } from './control/control.ts';
+import { controlRoutes } from './control/control-routes.ts';
+import { HttpServer } from './data-plane/http-server.ts';
+import { FaultInjector } from './faults/fault-injector.ts';
+import { embeddedBroker, outsideBroker, type MessageBus, type TlsEndpoint } from './message-bus.ts';
+import { ShadowGateway } from './shadow-service/shadow-gateway.ts';
 import { ShadowService } from './shadow-service/shadow-service.ts';
-import { MemoryShadowStore } from './shadow-service/shadow-store.ts';
+import { MemoryShadowStore, type ShadowStore } from './shadow-service/shadow-store.ts';
+import { NO_THROTTLE, type ThrottleLimits } from './shadow-service/throttle.ts';
 
 export interface SimulatorOptions {
-  /** MQTT on plain TCP, `HOST:PORT`; port 0 takes a free one. */
+  /** MQTT on plain TCP, `HOST:PORT`; port 0, the default, takes a free one. */
   readonly mqtt?: string;
-  /** The HTTP data plane, `HOST:PORT`. */
+  /** MQTT on mutual TLS besides. */
+  readonly mqtts?: TlsEndpoint;
+  /** By certificate; without a rule a thing's certificate may do what concerns the thing, an application's anything. */
+  readonly policies?: readonly PolicyRule[];
+  /** The HTTP data plane and the control API, `HOST:PORT`; the default takes a free port of loopback. */
   readonly http?: string;
+  /** A broker somewhere else instead of the embedded one: the shadow service becomes its client. */
+  readonly broker?: { readonly transport: Transport; readonly url: string };
+  /** Keeps shadows in this directory; without it they are in memory. */
+  readonly data?: string;
   /** Limits and open questions; what is left out is as on AWS. */
   readonly rules?: Partial<ShadowRules>;
-  /** Service time. The default is the system's. */
-  readonly now?: () => EpochMs;
+  /** AWS's rates (`AWS_THROTTLE`); off by default. */
+  readonly throttle?: ThrottleLimits;
+  /** Is an update that came over HTTP told on `update/accepted` too? Default yes; nothing public settles it. */
+  readonly httpAcceptedOverMqtt?: boolean;
+  readonly clock?: Clock;
+  readonly log?: Log;
 }
 
 /** A running local cloud. */
 export interface Simulator {
   /** `mqtt://127.0.0.1:41234`, MQTT 3.1.1 and 5. */
   readonly mqttUrl: string;
+  readonly mqttsUrl?: string;
+  /** `http://127.0.0.1:41235`: the data plane, and the control API below `/simulator/`. */
+  readonly httpUrl: string;
+  readonly control: Control;
   /** The document of `thing` or `thing/shadow`, or undefined. For assertions; devices ask by MQTT. */
   document(key: string): ShadowDocument | undefined;
   /** Ends a client's connection without a goodbye; false if it has none. */
@@ -37,57 +61,86 @@ export interface Simulator {
 
 const ANY_PORT = '127.0.0.1:0';
 
-/** Opens the local cloud. Fails with `address_in_use` or `invalid_config`; nothing stays open then. */
+/** Opens the local cloud. Fails with `address_in_use`, `invalid_config` or a transport problem; nothing stays open then. */
 export async function openSimulator(options: SimulatorOptions = {}): Promise<Result<Simulator>> {
-  const now = options.now ?? (() => Date.now() as EpochMs);
-  const address = parseHostPort(options.mqtt ?? ANY_PORT);
-  if (!address.ok) return address;
+  const httpAddress = parseHostPort(options.http ?? ANY_PORT);
+  if (!httpAddress.ok) return httpAddress;
+  const clock = options.clock ?? new SystemClock();
+  const opened = await openStore(options.data);
+  if (!opened.ok) return opened;
+  const store = opened.value;
 
-  const store = new MemoryShadowStore();
-  const presence = new Presence();
-  const broker: Broker = await Broker.open({
-    published: (message) => onPublished(message),
-    connected: (client) => announce(presence.connected(client, now())),
-    disconnected: (client, why) => announce(presence.disconnected(client, why, now())),
+  const injector = new FaultInjector();
+  const control: Control = new Control({
+    clock,
+    store,
+    injector,
+    cut: (clientId) => bus.cut(clientId),
+    clients: () => bus.clients(),
+  });
+  const now = () => control.now();
+  const bus: MessageBus = await busFor(options, {
+    now,
+    receive: (request, requester) => gateway.receive(request, requester),
+    announce: (topic, body) => gateway.announce(topic, body),
   });
   const service = new ShadowService({
     rules: { ...AWS_RULES, ...options.rules },
     store,
-    listened: (ref, kind) => broker.interest.in(shadowTopic(ref, kind)),
+    listened: (ref, kind) => bus.listened(shadowTopic(ref, kind)),
+  });
+  const gateway = new ShadowGateway({
+    service,
+    publish: (topic, body) => bus.publish(topic, body),
+    listened: (topic) => bus.listened(topic),
+    clock,
+    now,
+    log: options.log ?? SILENT,
+    injector,
+    throttle: options.throttle ?? NO_THROTTLE,
+    httpAcceptedOverMqtt: options.httpAcceptedOverMqtt ?? true,
+  });
+  const http = new HttpServer({
+    service,
+    gateway,
+    now,
+    publish: (topic, payload) => bus.inject(topic, payload),
+    extra: controlRoutes(control),
   });
 
-  function announce(event: PresenceEvent | undefined): void {
-    if (event !== undefined) broker.publish(event.topic, event.body);
-  }
-
-  function onPublished({ topic, payload, will }: PublishedMessage): void {
-    if (will || !topic.startsWith('$aws/things/')) return;
-    const parsed = parseShadowTopic(topic);
-    if (parsed === undefined) return;
-    const { ref, kind } = parsed;
-    if (kind !== 'get' && kind !== 'update' && kind !== 'delete') return;
-    const { messages } = service.handle({ ref, operation: kind, payload }, now());
-    for (const message of messages) {
-      const to = shadowTopic(ref, message.kind);
-      if (broker.interest.in(to)) broker.publish(to, message.body);
-    }
-  }
-
-  const port = await broker.listen(address.value);
-  if (!port.ok) {
-    await broker.stop();
-    return port;
+  const stop = async () => {
+    gateway.stop();
+    await http.stop();
+    await bus.stop();
+    store.close();
+  };
+  const urls = await bus.start();
+  const httpPort = urls.ok ? await http.listen(httpAddress.value) : urls;
+  if (!urls.ok || !httpPort.ok) {
+    await stop();
+    return urls.ok ? (httpPort as Result<never>) : urls;
   }
   let stopped: Promise<void> | undefined;
   return ok({
-    mqttUrl: `mqtt://${address.value.host}:${port.value}`,
-    document: (key) => {
-      const ref = parseShadowKey(key);
-      const entry = ref.ok ? store.entry(ref.value) : undefined;
-      return entry !== undefined && 'record' in entry ? entry.record.document : undefined;
-    },
-    cut: (clientId) => broker.cut(clientId),
-    clients: () => broker.clients().map(({ id }) => id),
-    stop: () => (stopped ??= broker.stop()),
+    ...urls.value,
+    httpUrl: `http://${httpAddress.value.host}:${httpPort.value}`,
+    control,
+    document: (key) => control.document(key),
+    cut: (clientId) => control.cut(clientId),
+    clients: () => control.clients(),
+    stop: () => (stopped ??= stop()),
   });
+}
+
+async function openStore(directory: string | undefined): Promise<Result<ShadowStore>> {
+  if (directory === undefined) return ok(new MemoryShadowStore());
+  // Loaded only when asked for: it is native code.
+  const { SqliteShadowStore } = await import('./shadow-service/sqlite-shadow-store.ts');
+  return SqliteShadowStore.open(directory);
+}
+
+function busFor(options: SimulatorOptions, hooks: Parameters<typeof outsideBroker>[1]): Promise<MessageBus> {
+  if (options.broker !== undefined) return Promise.resolve(outsideBroker(options.broker, hooks));
+  const { mqtt = ANY_PORT, mqtts, policies = [] } = options;
+  return embeddedBroker({ mqtt, policies, ...(mqtts === undefined ? {} : { mqtts }) }, hooks);
 }

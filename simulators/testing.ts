@@ -1,7 +1,8 @@
 import { openSimulator, type Simulator, type SimulatorOptions } from './simulator.ts';
 
-export type { Simulator, SimulatorOptions } from './simulator.ts';
-export { openSimulator } from './simulator.ts';
+export { AWS_RULES, STRICT_RULES, type ShadowRules } from '../src/core/shadow/limits.ts';
+export { openSimulator, type Simulator, type SimulatorOptions } from './simulator.ts';
+export { AWS_THROTTLE } from './shadow-service/throttle.ts';
 
 /**
  * A local cloud for somebody's test: MQTT broker and shadow service on a free port, in this process, in memory.

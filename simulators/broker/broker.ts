@@ -103,11 +103,14 @@ export class Broker {
 
   /** Ends a client's connection without an MQTT goodbye; false if there is none. */
   cut(clientId: string): boolean {
-    const client = this.#client(clientId);
-    if (client === undefined) return false;
+    const client = this.clients().find(({ id }) => id === clientId);
+    if (client !== undefined) this.cutClient(client);
+    return client !== undefined;
+  }
+
+  cutClient(client: Client): void {
     this.#closedBy.set(client, 'server');
     client.conn.destroy();
-    return true;
   }
 
   /** Ends in order: MQTT 5 clients are told, all sockets are closed. May be called twice. */
@@ -118,10 +121,6 @@ export class Broker {
     await new Promise<void>((resolve) => this.#aedes.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all(closed);
-  }
-
-  #client(clientId: string): Client | undefined {
-    return this.clients().find(({ id }) => id === clientId);
   }
 
   #install(): void {
@@ -136,7 +135,7 @@ export class Broker {
     aedes.authorizePublish = (client, packet, callback) => {
       if (client === null) return callback(null);
       const { topic, payload } = packet;
-      const refusal = this.#publishRefusal(client, packet) ?? publishing?.(client, topic);
+      const refusal = publishRefusal(packet) ?? publishing?.(client, topic);
       if (refusal === 'deny') {
         this.#closedBy.set(client, 'denied');
         return callback(new Error('not authorized'));
@@ -168,21 +167,19 @@ export class Broker {
     aedes.on('clientDisconnect', (client) => this.#hooks.disconnected?.(client, this.#why(client)));
   }
 
-  /** Reserved topics take no retained messages (R7); `$SYS` is the broker's own; too large is too large. */
-  #publishRefusal(_client: Client, packet: { topic: string; retain: boolean; payload: string | Buffer }) {
-    const { topic, retain, payload } = packet;
-    if (topic.startsWith('$SYS/') || (retain && topic.startsWith('$')) || payload.length > PAYLOAD_BYTES_MAX) {
-      return 'deny' as const;
-    }
-    return undefined;
-  }
-
   #why(client: Client): ClosedBy {
     const { _takingOver } = this.#aedes as unknown as { _takingOver: Set<string> };
     if (_takingOver.has(client.id)) return 'takeover';
     if ((client as unknown as { _disconnected: boolean })._disconnected) return 'client';
     return this.#closedBy.get(client) ?? 'lost';
   }
+}
+
+/** Reserved topics take no retained messages (R7); `$SYS` is the broker's own; too large is too large. */
+function publishRefusal(packet: { topic: string; retain: boolean; payload: string | Buffer }): 'deny' | undefined {
+  const { topic, retain, payload } = packet;
+  const reserved = topic.startsWith('$SYS/') || (retain && topic.startsWith('$'));
+  return reserved || payload.length > PAYLOAD_BYTES_MAX ? 'deny' : undefined;
 }
 
 function notAuthorized(): AuthenticateError {

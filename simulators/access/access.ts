@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import { z } from 'zod';
+import type { Client } from 'aedes';
+import { problem } from '../../src/core/problem.ts';
+import { fail, ok, type Result } from '../../src/core/result.ts';
+import { isAllowed, parsePolicy, type AccessRequest, type Policy } from './policy.ts';
+
+/** Who a connection is. Plain connections are nobody and may do everything: they are for loopback. */
+interface Principal {
+  /** SHA-256 of the certificate, as AWS names it; `anonymous` without one. */
+  readonly id: string;
+  /** The thing or application that the certificate was made for: its common name. */
+  readonly name: string | undefined;
+  readonly policies: readonly Policy[] | undefined;
+}
+
+export interface PolicyRule {
+  /** The certificate's common name; `*` for every thing's certificate that no other rule names. */
+  readonly certificate: string;
+  readonly policies: readonly Policy[];
+}
+
+const ANYTHING: Policy = { statements: [{ Effect: 'Allow', Action: ['*'], Resource: ['*'] }] };
+
+/** A thing may be itself: its own client id, its own shadow, its own command topics. */
+const THING: Policy = {
+  statements: [
+    { Effect: 'Allow', Action: ['iot:Connect'], Resource: ['client/${iot:Connection.Thing.ThingName}'] },
+    {
+      Effect: 'Allow',
+      Action: ['iot:Publish', 'iot:Receive'],
+      Resource: [
+        'topic/$aws/things/${iot:Connection.Thing.ThingName}/shadow/*',
+        'topic/cmd/${iot:Connection.Thing.ThingName}/*',
+        'topic/presence/${iot:Connection.Thing.ThingName}',
+      ],
+    },
+    {
+      Effect: 'Allow',
+      Action: ['iot:Subscribe'],
+      Resource: [
+        'topicfilter/$aws/things/${iot:Connection.Thing.ThingName}/shadow/*',
+        'topicfilter/cmd/${iot:Connection.Thing.ThingName}/*',
+        'topicfilter/cmd/groups/*',
+      ],
+    },
+    { Effect: 'Allow', Action: ['iot:Receive'], Resource: ['topic/cmd/groups/*'] },
+  ],
+};
+
+/** The organizational unit that `sim certs` writes: an application may do everything, a thing what `THING` says. */
+export const APPLICATION_UNIT = 'application';
+
+/**
+ * Access by certificate, as on AWS: the client id is tied to the certificate's thing, and policies are asked at connect,
+ * publish, subscribe and receive. Thing variables have values only while client id and thing are the same name.
+ */
+export class Access {
+  readonly #rules: readonly PolicyRule[];
+  readonly #principals = new WeakMap<Client, Principal>();
+
+  constructor(rules: readonly PolicyRule[] = []) {
+    this.#rules = rules;
+  }
+
+  principalId(client: Client): string {
+    return this.#principal(client).id;
+  }
+
+  connect(client: Client): boolean {
+    return this.#asks(client, 'iot:Connect', `client/${client.id}`);
+  }
+
+  publish(client: Client, topic: string): boolean {
+    return this.#asks(client, 'iot:Publish', `topic/${topic}`);
+  }
+
+  subscribe(client: Client, filter: string): boolean {
+    return this.#asks(client, 'iot:Subscribe', `topicfilter/${filter}`);
+  }
+
+  receive(client: Client, topic: string): boolean {
+    return this.#asks(client, 'iot:Receive', `topic/${topic}`);
+  }
+
+  #asks(client: Client, action: AccessRequest['action'], resource: string): boolean {
+    const { name, policies } = this.#principal(client);
+    if (policies === undefined) return true;
+    const variables: Record<string, string> = { 'iot:ClientId': client.id, 'iot:Connection.Thing.IsAttached': 'false' };
+    if (name !== undefined) variables['iot:Certificate.Subject.CommonName'] = name;
+    if (name === client.id) {
+      variables['iot:Connection.Thing.ThingName'] = name;
+      variables['iot:Connection.Thing.IsAttached'] = 'true';
+    }
+    return isAllowed(policies, { action, resource, variables });
+  }
+
+  #principal(client: Client): Principal {
+    let principal = this.#principals.get(client);
+    if (principal === undefined) this.#principals.set(client, (principal = this.#identify(client)));
+    return principal;
+  }
+
+  #identify(client: Client): Principal {
+    const socket = client.conn as Partial<TLSSocket>;
+    if (socket.encrypted !== true) return { id: 'anonymous', name: undefined, policies: undefined };
+    const certificate = socket.getPeerCertificate?.();
+    const raw = certificate?.raw;
+    if (certificate === undefined || raw === undefined) return { id: 'anonymous', name: undefined, policies: [] };
+    const { CN, OU } = certificate.subject as { CN?: string | string[]; OU?: string | string[] };
+    const name = [CN].flat()[0];
+    const named = this.#rules.find((rule) => rule.certificate === name);
+    const isApplication = [OU].flat().includes(APPLICATION_UNIT);
+    const fallback = this.#rules.find((rule) => rule.certificate === '*');
+    const policies = named?.policies ?? (isApplication ? [ANYTHING] : (fallback?.policies ?? [THING]));
+    return { id: createHash('sha256').update(raw).digest('hex'), name, policies };
+  }
+}
+
+const fileSchema = z.array(z.strictObject({ certificate: z.string().min(1), policies: z.array(z.unknown()) }));
+
+/** A policy file: `[{ "certificate": "heater", "policies": [ … ] }]`. */
+export function parsePolicyRules(input: unknown): Result<PolicyRule[]> {
+  const parsed = fileSchema.safeParse(input);
+  if (!parsed.success) {
+    return fail(problem('invalid_config', 'a policy file is a list of { certificate, policies }'));
+  }
+  const rules: PolicyRule[] = [];
+  for (const { certificate, policies } of parsed.data) {
+    const read: Policy[] = [];
+    for (const policy of policies) {
+      const result = parsePolicy(policy);
+      if (!result.ok) return fail({ ...result.problem, at: `${certificate}${result.problem.at ?? ''}` });
+      read.push(result.value);
+    }
+    rules.push({ certificate, policies: read });
+  }
+  return ok(rules);
+}
