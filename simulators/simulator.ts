@@ -135,8 +135,8 @@ export async function openSimulator(options: SimulatorOptions = {}): Promise<Res
 async function openStore(directory: string | undefined): Promise<Result<ShadowStore>> {
   if (directory === undefined) return ok(new MemoryShadowStore());
   // Loaded only when asked for: it is native code.
-  const { SqliteShadowStore } = await import('./shadow-service/sqlite-shadow-store.ts');
-  return SqliteShadowStore.open(directory);
+  const { FileShadowStore } = await import('./shadow-service/file-shadow-store.ts');
+  return FileShadowStore.open(directory);
 }
 
 function busFor(options: SimulatorOptions, hooks: Parameters<typeof outsideBroker>[1]): Promise<MessageBus> {

@@ -1,10 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { z } from 'zod';
-import type { Client } from 'aedes';
 import { problem } from '../../src/core/problem.ts';
 import { fail, ok, type Result } from '../../src/core/result.ts';
 import { isAllowed, parsePolicy, type AccessRequest, type Policy } from './policy.ts';
+
+/** A connection as access sees it. */
+export interface Connection {
+  /** The MQTT client id. */
+  readonly id: string;
+  /** The socket. */
+  readonly conn: object;
+}
 
 /** Who a connection is. Plain connections are nobody and may do everything: they are for loopback. */
 interface Principal {
@@ -58,33 +65,33 @@ export const APPLICATION_UNIT = 'application';
  */
 export class Access {
   readonly #rules: readonly PolicyRule[];
-  readonly #principals = new WeakMap<Client, Principal>();
+  readonly #principals = new WeakMap<Connection, Principal>();
 
   constructor(rules: readonly PolicyRule[] = []) {
     this.#rules = rules;
   }
 
-  principalId(client: Client): string {
+  principalId(client: Connection): string {
     return this.#principal(client).id;
   }
 
-  connect(client: Client): boolean {
+  connect(client: Connection): boolean {
     return this.#asks(client, 'iot:Connect', `client/${client.id}`);
   }
 
-  publish(client: Client, topic: string): boolean {
+  publish(client: Connection, topic: string): boolean {
     return this.#asks(client, 'iot:Publish', `topic/${topic}`);
   }
 
-  subscribe(client: Client, filter: string): boolean {
+  subscribe(client: Connection, filter: string): boolean {
     return this.#asks(client, 'iot:Subscribe', `topicfilter/${filter}`);
   }
 
-  receive(client: Client, topic: string): boolean {
+  receive(client: Connection, topic: string): boolean {
     return this.#asks(client, 'iot:Receive', `topic/${topic}`);
   }
 
-  #asks(client: Client, action: AccessRequest['action'], resource: string): boolean {
+  #asks(client: Connection, action: AccessRequest['action'], resource: string): boolean {
     const { name, policies } = this.#principal(client);
     if (policies === undefined) return true;
     const variables: Record<string, string> = { 'iot:ClientId': client.id, 'iot:Connection.Thing.IsAttached': 'false' };
@@ -96,13 +103,13 @@ export class Access {
     return isAllowed(policies, { action, resource, variables });
   }
 
-  #principal(client: Client): Principal {
+  #principal(client: Connection): Principal {
     let principal = this.#principals.get(client);
     if (principal === undefined) this.#principals.set(client, (principal = this.#identify(client)));
     return principal;
   }
 
-  #identify(client: Client): Principal {
+  #identify(client: Connection): Principal {
     const socket = client.conn as Partial<TLSSocket>;
     if (socket.encrypted !== true) return { id: 'anonymous', name: undefined, policies: undefined };
     const certificate = socket.getPeerCertificate?.();

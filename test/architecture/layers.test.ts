@@ -38,7 +38,8 @@ const ONLY_IN: Readonly<Record<string, string>> = {
   fastify: 'src/http/',
   commander: 'src/cli/',
   aedes: 'simulators/broker/',
-  '@peculiar/x509': 'simulators/',
+  '@peculiar/x509': 'simulators/access/',
+  'reflect-metadata': 'simulators/access/',
 };
 
 const sources = sourcesUnder('src', 'simulators');
