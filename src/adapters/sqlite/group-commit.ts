@@ -17,6 +17,8 @@ export interface GroupCommitOptions {
   /** Told of every outcome: undefined when a batch was stored. */
   readonly onOutcome: (failure: Failure | undefined) => void;
   readonly onBatch: (batch: BatchReport) => void;
+  /** How long to ask again while another process holds the file locked. */
+  readonly busyMs: number;
 }
 
 export interface BatchReport {
@@ -34,7 +36,6 @@ const BATCH_MAX = 2_000;
 /** Beyond this the callers are refused: a queue without end only moves the trouble into memory (I13). */
 const WAITING_MAX = 100_000;
 const BUSY_RETRY_MS = 20;
-const BUSY_GIVE_UP_MS = 5_000;
 
 /**
  * Group commit. A call that finds the ledger idle is stored at the end of this turn of the event loop, with everything
@@ -128,7 +129,7 @@ export class GroupCommit {
   #mayWait(): boolean {
     const now = performance.now();
     this.#busySince ??= now;
-    return now - this.#busySince < BUSY_GIVE_UP_MS;
+    return now - this.#busySince < this.#options.busyMs;
   }
 
   #settleAll(result: CommitResult): void {

@@ -25,6 +25,8 @@ export interface OpenDatabaseOptions {
   readonly onMigration?: (number: number) => void;
   /** Files up to this size are read through before the first command is accepted; larger ones beside the work. */
   readonly checkBytesMax?: number;
+  /** The file never grows beyond this; at the limit it is `ledger_full` until pruning has made room. */
+  readonly bytesMax?: number;
 }
 
 /** About 0.1 s of reading. */
@@ -63,13 +65,44 @@ function open(Sqlite: Sqlite, options: OpenDatabaseOptions, opened: Database[]):
   database.pragma('foreign_keys = ON');
   database.pragma(`cache_size = -${CACHE_KIB}`);
   database.pragma(`journal_size_limit = ${WAL_BYTES_KEPT}`);
+  if (options.bytesMax !== undefined) limitPages(database, options.bytesMax);
   const unchecked = statSync(path).size > (options.checkBytesMax ?? CHECK_BYTES_MAX);
   if (!unchecked) {
     const damage = quickCheck(database);
     if (damage !== undefined) return fail(corrupt(path, damage));
   }
-  const migrated = migrate(database, path, options.migrations ?? MIGRATIONS, options.onMigration);
-  return migrated.ok ? ok({ database, lock: lock.value, path, unchecked }) : migrated;
+  const migrations = options.migrations ?? MIGRATIONS;
+  const migrated = migrate(database, path, migrations, options.onMigration);
+  if (!migrated.ok) return migrated;
+  const strange = strangeObject(database, schemaOf(new Sqlite(':memory:'), migrations));
+  if (strange !== undefined) return fail(corrupt(path, `the schema of ${strange} is not ours`));
+  return ok({ database, lock: lock.value, path, unchecked });
+}
+
+type Schema = ReadonlyMap<string, string>;
+
+/** A flipped bit in a column's name passes every check of the pages: the schema is compared with a fresh one. */
+function schemaOf(fresh: Database, migrations: readonly Migration[]): Schema {
+  migrate(fresh, ':memory:', migrations);
+  const schema = readSchema(fresh);
+  fresh.close();
+  return schema;
+}
+
+function readSchema(database: Database): Schema {
+  const rows = database.prepare('SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL').raw().all();
+  return new Map(rows as [string, string][]);
+}
+
+/** What an operator adds (an index, a view) is none of our business. */
+function strangeObject(database: Database, expected: Schema): string | undefined {
+  const found = readSchema(database);
+  return [...expected].find(([name, sql]) => found.get(name) !== sql)?.[0];
+}
+
+function limitPages(database: Database, bytesMax: number): void {
+  const pageBytes = database.pragma('page_size', { simple: true }) as number;
+  database.pragma(`max_page_count = ${Math.max(1, Math.floor(bytesMax / pageBytes))}`);
 }
 
 /** The first thing wrong with the file, or undefined. Throws where the damage is worse than it can say. */

@@ -39,7 +39,11 @@ export interface SqliteLedgerOptions extends OpenDatabaseOptions {
   /** For metrics: told of every batch that was tried. */
   readonly onBatch?: (batch: BatchReport) => void;
   readonly hook?: LedgerHook;
+  /** How long a commit asks again while another process holds the file locked. Default 5,000. */
+  readonly busyMs?: number;
 }
+
+const BUSY_MS = 5_000;
 
 /** Sizes for metrics; a write-ahead log that keeps growing has a reader that never lets go (F3). */
 export interface LedgerFiles {
@@ -73,7 +77,8 @@ export class SqliteLedger implements Ledger {
   #full = false;
   #stopCheck: () => void = () => undefined;
 
-  constructor(opened: OpenDatabase, { log = SILENT, onBatch = () => undefined, hook }: SqliteLedgerOptions) {
+  constructor(opened: OpenDatabase, options: SqliteLedgerOptions) {
+    const { log = SILENT, onBatch = () => undefined, hook, busyMs = BUSY_MS } = options;
     const { database, path } = opened;
     this.#opened = opened;
     this.#log = log;
@@ -87,6 +92,7 @@ export class SqliteLedger implements Ledger {
       failureOf: (error) => failureOf(error, path),
       onOutcome: (failure) => this.#outcome(failure),
       onBatch,
+      busyMs,
     });
   }
 
