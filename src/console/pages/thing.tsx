@@ -1,0 +1,93 @@
+import type { JSX } from 'preact';
+import {
+  get,
+  paths,
+  type CommandView,
+  type DriftView,
+  type PageView,
+  type ShadowExplanationView,
+  type ShadowView,
+  type ThingView,
+} from '../api.ts';
+import { useLoad } from '../load.ts';
+import { Ago, Failure, Json, PresenceBadge, Text } from '../parts/basics.tsx';
+import { CommandList } from '../parts/command-list.tsx';
+import { FieldTable } from '../parts/field-table.tsx';
+import { SetForm } from '../parts/set-form.tsx';
+import { Pager } from '../parts/pager.tsx';
+import { place, thingHref } from '../router.ts';
+
+/** Everything about one thing: who it is, what was asked, what it says, what stands in the way, what you can do. */
+export function ThingPage({ thingName }: { thingName: string }): JSX.Element {
+  const { name, cursor } = place.value.query;
+  const thing = useLoad(`thing ${thingName}`, () => get<ThingView>(paths.thing(thingName)));
+  return (
+    <>
+      <h1 tabIndex={-1}>
+        <Text>{thingName}</Text>
+      </h1>
+      <Failure problem={thing.problem} />
+      {thing.value === undefined ? null : (
+        <p class="lead">
+          <PresenceBadge state={thing.value.presence.state} since={thing.value.presence.since} />
+        </p>
+      )}
+      <ShadowTabs thing={thing.value} thingName={thingName} name={name} />
+      <Shadow key={name ?? ''} thingName={thingName} name={name} cursor={cursor} />
+    </>
+  );
+}
+
+function ShadowTabs({ thing, thingName, name }: { thing: ThingView | undefined; thingName: string; name: string | undefined }): JSX.Element | null {
+  if (thing === undefined || thing.shadows.length < 2) return null;
+  return (
+    <nav class="tabs" aria-label="Shadows of this thing">
+      {thing.shadows.map(({ shadowName }) => (
+        <a
+          key={shadowName ?? ''}
+          href={thingHref({ thingName, ...(shadowName === undefined ? {} : { shadowName }) })}
+          aria-current={shadowName === name ? 'page' : undefined}
+        >
+          {shadowName === undefined ? 'classic shadow' : <Text>{shadowName}</Text>}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+function Shadow({ thingName, name, cursor }: { thingName: string; name: string | undefined; cursor: string | undefined }): JSX.Element {
+  const key = `${thingName} ${name ?? ''}`;
+  const whose = name === undefined ? { thing: thingName, classic: true } : { thing: thingName, name };
+  const shadow = useLoad(`shadow ${key}`, () => get<ShadowView>(paths.shadow(thingName), { name }));
+  const explained = useLoad(`explain ${key}`, () => get<ShadowExplanationView>(paths.explainShadow(thingName), { name }));
+  const drift = useLoad(`drift ${key}`, () => get<PageView<DriftView>>('/v1/drift', { ...whose, limit: 100 }));
+  const commands = useLoad(`commands ${key} ${cursor ?? ''}`, () => get<PageView<CommandView>>('/v1/commands', { ...whose, limit: 20, cursor }));
+  const reload = (): void => {
+    shadow.reload();
+    commands.reload();
+    drift.reload();
+  };
+  return (
+    <>
+      <p class="why">{explained.value === undefined ? null : <Text>{explained.value.words}</Text>}</p>
+      <Failure problem={shadow.problem} />
+      {shadow.value === undefined ? null : (
+        <>
+          <h2>What was asked and what it says</h2>
+          <FieldTable shadow={shadow.value} explained={explained.value} drift={drift.value?.items ?? []} />
+          <p class="quiet">
+            Version {shadow.value.version}, as of <Ago at={shadow.value.asOf} />.
+          </p>
+          <SetForm shadow={shadow.value} done={reload} />
+        </>
+      )}
+      <h2>Commands</h2>
+      <Failure problem={commands.problem} />
+      {commands.value === undefined ? null : <CommandList commands={commands.value.items} withShadow={false} />}
+      <Pager next={commands.value?.next} />
+      {shadow.value === undefined ? null : (
+        <Json summary="The shadow as JSON" value={{ desired: shadow.value.desired, reported: shadow.value.reported }} />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,87 @@
+import type { JSX } from 'preact';
+import { CAUSE_WORDS, OUTCOME_WORDS, type Words } from '../../report/words.ts';
+import type { DriftView, ShadowExplanationView, ShadowView } from '../api.ts';
+import { commandHref } from '../router.ts';
+import { Ago, Badge, TableRegion, Text, Value } from './basics.tsx';
+
+type FieldView = ShadowView['fields'][number];
+
+/** Desired and reported side by side, and for every field that differs the one fact that stands in its way. */
+export function FieldTable({
+  shadow,
+  explained,
+  drift,
+}: {
+  shadow: ShadowView;
+  explained: ShadowExplanationView | undefined;
+  drift: readonly DriftView[];
+}): JSX.Element {
+  const words = new Map(explained?.fields.map((field) => [field.field, field]));
+  const drifted = new Map(drift.map((entry) => [entry.field, entry]));
+  return (
+    <TableRegion label="Fields of the shadow">
+      <thead>
+        <tr>
+          <th scope="col">Field</th>
+          <th scope="col">Desired</th>
+          <th scope="col">Reported</th>
+          <th scope="col">State</th>
+          <th scope="col">Since</th>
+          <th scope="col">Who asked</th>
+          <th scope="col">Why not, and what to do</th>
+        </tr>
+      </thead>
+      <tbody>
+        {shadow.fields.map((field) => (
+          <FieldRow key={field.field} field={field} words={words.get(field.field)?.words} drift={drifted.get(field.field)} />
+        ))}
+      </tbody>
+    </TableRegion>
+  );
+}
+
+function FieldRow({ field, words, drift }: { field: FieldView; words: string | undefined; drift: DriftView | undefined }): JSX.Element {
+  const since = drift?.firstSeenAt ?? field.pendingSince;
+  return (
+    <tr>
+      <th scope="row">
+        <code>
+          <Text>{field.field}</Text>
+        </code>
+      </th>
+      <td>
+        <Value value={field.desired} />
+      </td>
+      <td>
+        <Value value={field.confirmed} />
+      </td>
+      <td>
+        <Badge words={stateOf(field, drift)} />
+      </td>
+      <td>{since === undefined ? null : <Ago at={since} />}</td>
+      <td>
+        {field.author === undefined ? null : <Text>{field.author}</Text>}
+        {field.commandId === undefined ? null : (
+          <div>
+            <a href={commandHref(field.commandId)}>its command</a>
+          </div>
+        )}
+      </td>
+      <td>
+        {words === undefined ? null : <Text>{words}</Text>}
+        {drift === undefined || field.converged ? null : <div class="quiet">{CAUSE_WORDS[drift.cause].todo}</div>}
+      </td>
+    </tr>
+  );
+}
+
+const AS_DESIRED: Words = { sign: '✓', word: 'as desired', means: 'Reported equals desired.', tone: 'good' };
+const NOT_DESIRED: Words = { sign: '–', word: 'no wish', means: 'Nobody desires anything here.', tone: 'muted' };
+const DIFFERS: Words = { sign: '≠', word: 'differs', means: 'Reported is not what is desired.', tone: 'bad' };
+
+function stateOf(field: FieldView, drift: DriftView | undefined): Words {
+  if (field.desired === undefined) return NOT_DESIRED;
+  if (field.converged) return AS_DESIRED;
+  if (drift !== undefined) return CAUSE_WORDS[drift.cause];
+  return field.commandId === undefined ? DIFFERS : OUTCOME_WORDS.pending;
+}
