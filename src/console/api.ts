@@ -1,5 +1,14 @@
 import { signal } from '@preact/signals';
-import type { CommandDetailView, CommandView, DriftView, ExplanationView, PageView, ShadowExplanationView, ShadowView, ThingView } from '../http/views.ts';
+import type {
+  CommandDetailView,
+  CommandView,
+  DriftView,
+  ExplanationView,
+  PageView,
+  ShadowExplanationView,
+  ShadowView,
+  ThingView,
+} from '../http/views.ts';
 
 /** The console is one more caller of the HTTP API: it knows nothing that a script could not ask. */
 
@@ -30,7 +39,11 @@ export function get<T>(path: string, query: Query = {}): Promise<Answer<T>> {
 }
 
 /** Each attempt of a person is one wish: the key makes a repeated click the same command. */
-export function post<T>(path: string, body: object, { query = {}, idempotencyKey }: { query?: Query; idempotencyKey?: string } = {}): Promise<Answer<T>> {
+export function post<T>(
+  path: string,
+  body: object,
+  { query = {}, idempotencyKey }: { query?: Query; idempotencyKey?: string } = {},
+): Promise<Answer<T>> {
   return request<T>('POST', withQuery(path, query), body, idempotencyKey);
 }
 
@@ -42,7 +55,16 @@ export const paths = {
   command: (id: string) => `/v1/commands/${encodeURIComponent(id)}`,
 };
 
-export type { CommandDetailView, CommandView, DriftView, ExplanationView, PageView, ShadowExplanationView, ShadowView, ThingView };
+export type {
+  CommandDetailView,
+  CommandView,
+  DriftView,
+  ExplanationView,
+  PageView,
+  ShadowExplanationView,
+  ShadowView,
+  ThingView,
+};
 
 export function headers(): Record<string, string> {
   return accessKey.value === '' ? {} : { authorization: `Bearer ${accessKey.value}` };
@@ -75,7 +97,9 @@ function failed(code: string, detail: string, status: number): { ok: false; prob
 }
 
 function withQuery(path: string, query: Query): string {
-  const pairs = Object.entries(query).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, String(value)]]));
+  const pairs = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined || value === '' ? [] : [[name, String(value)]],
+  );
   const text = new URLSearchParams(pairs).toString();
   return text === '' ? path : `${path}?${text}`;
 }

@@ -23,12 +23,12 @@ export function startLive(): void {
   void follow();
 }
 
-let waiting: ReturnType<typeof setTimeout> | undefined;
+const pulse: { waiting?: ReturnType<typeof setTimeout> | undefined } = {};
 
 export function lookAgain(): void {
-  if (waiting !== undefined || paused.value) return;
-  waiting = setTimeout(() => {
-    waiting = undefined;
+  if (pulse.waiting !== undefined || paused.value) return;
+  pulse.waiting = setTimeout(() => {
+    pulse.waiting = undefined;
     changes.value += 1;
   }, LOOK_AGAIN_MS);
 }
@@ -56,10 +56,11 @@ async function follow(): Promise<void> {
 async function readPulse(body: ReadableStream<Uint8Array>): Promise<void> {
   connection.value = 'live';
   lookAgain();
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    if (/^data:/m.test(value)) lookAgain();
+    if (/^data:/m.test(decoder.decode(value, { stream: true }))) lookAgain();
   }
 }

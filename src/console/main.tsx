@@ -75,7 +75,13 @@ function decoded(part: string): string {
 }
 
 function LiveState(): JSX.Element {
-  const words = paused.value ? 'paused' : connection.value === 'live' ? 'live' : connection.value === 'away' ? 'reconnecting' : 'connecting';
+  const words = paused.value
+    ? 'paused'
+    : connection.value === 'live'
+      ? 'live'
+      : connection.value === 'away'
+        ? 'reconnecting'
+        : 'connecting';
   return (
     <p class="live">
       <span role="status">{words}</span>{' '}

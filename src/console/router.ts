@@ -16,7 +16,9 @@ export function go(href: string): void {
 
 /** Changes filters without a new entry for every keystroke. */
 export function setQuery(changes: Readonly<Record<string, string | undefined>>): void {
-  const merged = Object.entries({ ...place.value.query, ...changes }).filter((pair): pair is [string, string] => pair[1] !== undefined && pair[1] !== '');
+  const merged = Object.entries({ ...place.value.query, ...changes }).filter(
+    (pair): pair is [string, string] => pair[1] !== undefined && pair[1] !== '',
+  );
   const text = new URLSearchParams(merged).toString();
   history.replaceState(null, '', text === '' ? place.value.path : `${place.value.path}?${text}`);
   place.value = readPlace();
@@ -39,7 +41,15 @@ export function followLinks(): void {
   document.addEventListener('click', (event) => {
     const link = event.target instanceof Element ? event.target.closest('a') : null;
     if (link === null || link.origin !== location.origin || link.target !== '' || link.hasAttribute('download')) return;
-    if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey || event.defaultPrevented) return;
+    if (
+      event.button !== 0 ||
+      event.metaKey ||
+      event.ctrlKey ||
+      event.shiftKey ||
+      event.altKey ||
+      event.defaultPrevented
+    )
+      return;
     if (link.hash !== '' || link.pathname.startsWith('/v1/')) return;
     event.preventDefault();
     go(link.pathname + link.search);

@@ -3,6 +3,7 @@ import type { Cloud } from '../cloud/cloud.ts';
 import { PROBLEMS } from '../core/problem.ts';
 import type { Result } from '../core/result.ts';
 import type { Log } from '../ports/log.ts';
+import type { ConsoleFiles } from './console-files.ts';
 import { PROBLEM_TYPE, problemDetails, type RequestProblem } from './problem-response.ts';
 
 export interface HttpParts {
@@ -11,6 +12,8 @@ export interface HttpParts {
   readonly metrics?: MetricsSource;
   /** Host names that may be asked for besides loopback ones; undefined: any. */
   readonly hosts?: ReadonlySet<string>;
+  /** The web console; none where only the API is wanted. */
+  readonly console?: ConsoleFiles;
 }
 
 /** What `/metrics` answers with, from whoever counts. */

@@ -4,6 +4,7 @@ import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { problem, type Problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import { parseJson } from '../protocol/json-text.ts';
+import { consoleRoutes } from './console-files.ts';
 import { methodsOf, type RouteShape } from './methods.ts';
 import { answer, type HttpParts, type RouteParts } from './respond.ts';
 import { commandRoutes } from './routes/commands.ts';
@@ -49,7 +50,8 @@ export function createHttpServer(parts: HttpParts): HttpServer {
   readBodiesAsJson(app);
   guardHosts(app, parts);
   app.addHook('onSend', (_request, reply, _payload, done) => {
-    reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+    reply.header('x-content-type-options', 'nosniff');
     done();
   });
   app.setErrorHandler((error: FastifyError, request, reply) =>
@@ -70,6 +72,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
   shadowRoutes(app, shared);
   driftRoutes(app, shared);
   healthRoutes(app, shared);
+  if (parts.console !== undefined) consoleRoutes(app, parts.console);
   return {
     listen: (address) => listen(app, address),
     close: async () => {

@@ -182,6 +182,26 @@ export interface ThingView {
   readonly shadows: readonly ShadowRefView[];
 }
 
+/** The fleet at a glance; ignored and acknowledged drift counts as in sync and is told apart under `drift`. */
+export interface OverviewView {
+  readonly things: { readonly online: number; readonly offline: number; readonly unknown: number };
+  readonly shadows: {
+    readonly total: number;
+    readonly inSync: number;
+    readonly pending: number;
+    readonly drifted: number;
+    readonly refused: number;
+  };
+  readonly drift: {
+    readonly fields: number;
+    readonly byCause: Readonly<Partial<Record<DriftCause, number>>>;
+    readonly ignored: number;
+    readonly acknowledged: number;
+    /** How many fields have differed for how long; youngest first, together all of `fields`. */
+    readonly ages: readonly { readonly label: string; readonly fields: number }[];
+  };
+}
+
 export type HealthView = CloudHealth;
 
 export function commandView(command: Command): CommandView {

@@ -49,7 +49,7 @@ export const OUTCOME_WORDS: Readonly<Record<FieldOutcome['outcome'], Words>> = {
   retrying: { sign: '↻', word: 'retrying', means: 'It did not work yet; the device tries again.', tone: 'waiting' },
   deferred: { sign: '◷', word: 'deferred', means: 'Takes effect at a restart or in a window.', tone: 'waiting' },
   overridden: {
-    sign: '✋',
+    sign: '⊘',
     word: 'held at the device',
     means: 'Somebody at the device holds this value.',
     tone: 'waiting',
@@ -69,7 +69,7 @@ export const CAUSE_WORDS: Readonly<Record<DriftCause, Words & { readonly todo: s
     todo: 'Check that the device runs and is connected; it asks for the shadow when it connects.',
   },
   offline: {
-    sign: '⏻',
+    sign: '○',
     word: 'offline',
     means: 'The device is not connected.',
     tone: 'muted',
@@ -83,7 +83,7 @@ export const CAUSE_WORDS: Readonly<Record<DriftCause, Words & { readonly todo: s
     todo: 'Read its reason, then set a value it accepts or roll the command back.',
   },
   overridden: {
-    sign: '✋',
+    sign: '⊘',
     word: 'held at the device',
     means: 'Somebody at the device set another value and holds it for a while.',
     tone: 'waiting',

@@ -53,15 +53,29 @@ function targetOf({ file, specifier }: { file: string; specifier: string }): str
     .join('/');
 }
 
-/** The code without comments and strings, so that words in prose do not count as code. */
-export function codeOnly({ path: file, text }: SourceFile): string {
-  const words: string[] = [];
+/**
+ * What the code names, one per line: `Date.now`, `new Date()`, `setTimeout`, `await`, `async`. Comments, strings and
+ * names of properties do not count.
+ */
+export function namesIn({ path: file, text }: SourceFile): string {
+  const names: string[] = [];
   const visit = (node: ts.Node): void => {
-    if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node)) return;
-    if (node.getChildCount(parsed) === 0) words.push(node.getText(parsed));
-    node.getChildren(parsed).forEach(visit);
+    if (ts.isPropertyAccessExpression(node)) {
+      if (ts.isIdentifier(node.expression)) names.push(`${node.expression.text}.${node.name.text}`);
+      else visit(node.expression);
+      return;
+    }
+    if (ts.isIdentifier(node)) names.push(node.text);
+    if (ts.isAwaitExpression(node)) names.push('await');
+    if (ts.isNewExpression(node) && ts.isIdentifier(node.expression) && node.arguments?.length === 0) {
+      names.push(`new ${node.expression.text}()`);
+    }
+    if (ts.canHaveModifiers(node)) {
+      const modifiers = ts.getModifiers(node) ?? [];
+      if (modifiers.some(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword)) names.push('async');
+    }
+    ts.forEachChild(node, visit);
   };
-  const parsed = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
-  visit(parsed);
-  return words.join(' ');
+  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest));
+  return names.join('\n');
 }

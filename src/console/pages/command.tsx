@@ -134,8 +134,12 @@ function Fields({ command }: { command: CommandDetailView }): JSX.Element {
                   tried again <Ago at={field.retryAt} />
                 </>
               )}
-              {field.supersededBy?.kind === 'command' ? <a href={commandHref(field.supersededBy.commandId)}>the newer command</a> : null}
-              {field.supersededBy !== undefined && field.supersededBy.kind !== 'command' ? field.supersededBy.kind : null}
+              {field.supersededBy?.kind === 'command' ? (
+                <a href={commandHref(field.supersededBy.commandId)}>the newer command</a>
+              ) : null}
+              {field.supersededBy !== undefined && field.supersededBy.kind !== 'command'
+                ? field.supersededBy.kind
+                : null}
             </td>
           </tr>
         ))}

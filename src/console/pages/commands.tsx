@@ -17,7 +17,10 @@ export function CommandsPage(): JSX.Element {
       <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
         <label>
           Verdict
-          <select value={verdict ?? ''} onChange={(event) => setQuery({ verdict: event.currentTarget.value, cursor: undefined })}>
+          <select
+            value={verdict ?? ''}
+            onChange={(event) => setQuery({ verdict: event.currentTarget.value, cursor: undefined })}
+          >
             <option value="">any</option>
             {Object.entries(VERDICT_WORDS).map(([value, { word }]) => (
               <option key={value} value={value}>

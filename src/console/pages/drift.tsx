@@ -56,7 +56,7 @@ export function DriftListPage(): JSX.Element {
 function Filters({ counts }: { counts: Readonly<Record<string, number>> }): JSX.Element {
   const { query } = place.value;
   const [thing, setThing] = useState(query['thing'] ?? '');
-  const change = (name: string) => (event: JSX.TargetedEvent<HTMLSelectElement>) =>
+  const change = (name: string) => (event: { readonly currentTarget: HTMLSelectElement }) =>
     setQuery({ [name]: event.currentTarget.value, cursor: undefined });
   return (
     <form
@@ -69,7 +69,12 @@ function Filters({ counts }: { counts: Readonly<Record<string, number>> }): JSX.
     >
       <label>
         Things that start with
-        <input value={thing} onInput={(event) => setThing(event.currentTarget.value)} autocomplete="off" spellcheck={false} />
+        <input
+          value={thing}
+          onInput={(event) => setThing(event.currentTarget.value)}
+          autocomplete="off"
+          spellcheck={false}
+        />
       </label>
       <label>
         Cause

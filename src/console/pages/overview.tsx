@@ -51,7 +51,13 @@ function Counts({ overview }: { overview: OverviewView }): JSX.Element {
     <>
       <ul class="cards">
         <Card count={shadows.inSync} sign="✓" words="shadows in sync" tone="good" />
-        <Card count={shadows.pending} sign="…" words="shadows pending" tone="waiting" href="/commands?verdict=pending" />
+        <Card
+          count={shadows.pending}
+          sign="…"
+          words="shadows pending"
+          tone="waiting"
+          href="/commands?verdict=pending"
+        />
         <Card count={shadows.drifted} sign="≠" words="shadows drifted" tone="bad" href="/drift" />
         <Card count={shadows.refused} sign="✗" words="shadows with a refusal" tone="bad" href="/drift?cause=refused" />
         <Card count={things.offline} sign="○" words="things offline" tone="muted" href="/drift?cause=offline" />
@@ -82,7 +88,19 @@ function Counts({ overview }: { overview: OverviewView }): JSX.Element {
   );
 }
 
-function Card({ count, sign, words, tone, href }: { count: number; sign: string; words: string; tone: string; href?: string }): JSX.Element {
+function Card({
+  count,
+  sign,
+  words,
+  tone,
+  href,
+}: {
+  count: number;
+  sign: string;
+  words: string;
+  tone: string;
+  href?: string;
+}): JSX.Element {
   const inside = (
     <>
       <span class="count">{count}</span>

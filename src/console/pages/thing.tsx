@@ -38,7 +38,15 @@ export function ThingPage({ thingName }: { thingName: string }): JSX.Element {
   );
 }
 
-function ShadowTabs({ thing, thingName, name }: { thing: ThingView | undefined; thingName: string; name: string | undefined }): JSX.Element | null {
+function ShadowTabs({
+  thing,
+  thingName,
+  name,
+}: {
+  thing: ThingView | undefined;
+  thingName: string;
+  name: string | undefined;
+}): JSX.Element | null {
   if (thing === undefined || thing.shadows.length < 2) return null;
   return (
     <nav class="tabs" aria-label="Shadows of this thing">
@@ -55,13 +63,25 @@ function ShadowTabs({ thing, thingName, name }: { thing: ThingView | undefined; 
   );
 }
 
-function Shadow({ thingName, name, cursor }: { thingName: string; name: string | undefined; cursor: string | undefined }): JSX.Element {
+function Shadow({
+  thingName,
+  name,
+  cursor,
+}: {
+  thingName: string;
+  name: string | undefined;
+  cursor: string | undefined;
+}): JSX.Element {
   const key = `${thingName} ${name ?? ''}`;
   const whose = name === undefined ? { thing: thingName, classic: true } : { thing: thingName, name };
   const shadow = useLoad(`shadow ${key}`, () => get<ShadowView>(paths.shadow(thingName), { name }));
-  const explained = useLoad(`explain ${key}`, () => get<ShadowExplanationView>(paths.explainShadow(thingName), { name }));
+  const explained = useLoad(`explain ${key}`, () =>
+    get<ShadowExplanationView>(paths.explainShadow(thingName), { name }),
+  );
   const drift = useLoad(`drift ${key}`, () => get<PageView<DriftView>>('/v1/drift', { ...whose, limit: 100 }));
-  const commands = useLoad(`commands ${key} ${cursor ?? ''}`, () => get<PageView<CommandView>>('/v1/commands', { ...whose, limit: 20, cursor }));
+  const commands = useLoad(`commands ${key} ${cursor ?? ''}`, () =>
+    get<PageView<CommandView>>('/v1/commands', { ...whose, limit: 20, cursor }),
+  );
   const reload = (): void => {
     shadow.reload();
     commands.reload();

@@ -28,7 +28,10 @@ export function ActionDialog({ action, close }: { action: Action; close: () => v
     const form = new FormData(event.currentTarget as HTMLFormElement);
     const reason = form.get('reason');
     setBusy(true);
-    const answer = await action.perform(form, typeof reason === 'string' && reason.trim() !== '' ? reason.trim() : undefined);
+    const answer = await action.perform(
+      form,
+      typeof reason === 'string' && reason.trim() !== '' ? reason.trim() : undefined,
+    );
     setBusy(false);
     if (!answer.ok) return setProblem(answer.problem);
     dialog.current?.close();

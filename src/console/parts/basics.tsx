@@ -60,7 +60,11 @@ export function Ago({ at }: { at: string }): JSX.Element {
 
 /** A value from anywhere, as JSON, never as markup. */
 export function Value({ value }: { value: unknown }): JSX.Element {
-  return value === undefined ? <em class="quiet">nothing</em> : <code class="value">{visible(JSON.stringify(value))}</code>;
+  return value === undefined ? (
+    <em class="quiet">nothing</em>
+  ) : (
+    <code class="value">{visible(JSON.stringify(value))}</code>
+  );
 }
 
 export function Text({ children }: { children: string }): JSX.Element {

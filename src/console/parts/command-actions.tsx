@@ -32,7 +32,10 @@ function whileOpen(command: CommandView, reload: () => void): Action[] {
     },
     {
       title: 'Cancel',
-      explains: 'Takes the command back. What the device already did stays; what becomes of the wish follows the command’s own rule (on end: ' + command.onEnd + ').',
+      explains:
+        'Takes the command back. What the device already did stays; what becomes of the wish follows the command’s own rule (on end: ' +
+        command.onEnd +
+        ').',
       confirm: 'Cancel the command',
       perform: (_form, reason) => act(command, 'cancel', { reason }),
       done: reload,

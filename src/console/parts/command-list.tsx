@@ -4,7 +4,13 @@ import { commandHref, thingHref } from '../router.ts';
 import { Ago, TableRegion, Text, Value, VerdictBadge } from './basics.tsx';
 
 /** Commands, newest first. `withShadow` where they are of many shadows. */
-export function CommandList({ commands, withShadow }: { commands: readonly CommandView[]; withShadow: boolean }): JSX.Element {
+export function CommandList({
+  commands,
+  withShadow,
+}: {
+  commands: readonly CommandView[];
+  withShadow: boolean;
+}): JSX.Element {
   if (commands.length === 0) return <p class="quiet">No commands.</p>;
   return (
     <TableRegion label="Commands">

@@ -37,7 +37,15 @@ export function DriftTable({
   );
 }
 
-function DriftRow({ entry, withShadow, reload }: { entry: DriftView; withShadow: boolean; reload: () => void }): JSX.Element {
+function DriftRow({
+  entry,
+  withShadow,
+  reload,
+}: {
+  entry: DriftView;
+  withShadow: boolean;
+  reload: () => void;
+}): JSX.Element {
   const words = CAUSE_WORDS[entry.cause];
   return (
     <tr>
@@ -62,7 +70,11 @@ function DriftRow({ entry, withShadow, reload }: { entry: DriftView; withShadow:
       <td>
         <Badge words={words}>{entry.differs ? words.word : 'agrees again'}</Badge>
         <div class="quiet">
-          {entry.detail === undefined ? words.means : <Text>{[entry.detail.code, entry.detail.message].filter(Boolean).join(': ')}</Text>}
+          {entry.detail === undefined ? (
+            words.means
+          ) : (
+            <Text>{[entry.detail.code, entry.detail.message].filter(Boolean).join(': ')}</Text>
+          )}
         </div>
         {entry.acknowledged === undefined ? null : (
           <div class="quiet">
@@ -98,10 +110,15 @@ function DriftRow({ entry, withShadow, reload }: { entry: DriftView; withShadow:
 function acknowledge(entry: DriftView, reload: () => void): Action {
   return {
     title: 'Acknowledge',
-    explains: 'Says that somebody knows. The entry leaves the list and stays counted; it comes back if the field agrees and differs again.',
+    explains:
+      'Says that somebody knows. The entry leaves the list and stays counted; it comes back if the field agrees and differs again.',
     confirm: 'Acknowledge it',
     perform: (_form, reason) =>
-      post(`${paths.shadow(entry.thingName)}/drift/acknowledge`, { field: entry.field, reason }, { query: { name: entry.shadowName } }),
+      post(
+        `${paths.shadow(entry.thingName)}/drift/acknowledge`,
+        { field: entry.field, reason },
+        { query: { name: entry.shadowName } },
+      ),
     done: reload,
   };
 }

@@ -33,14 +33,27 @@ export function FieldTable({
       </thead>
       <tbody>
         {shadow.fields.map((field) => (
-          <FieldRow key={field.field} field={field} words={words.get(field.field)?.words} drift={drifted.get(field.field)} />
+          <FieldRow
+            key={field.field}
+            field={field}
+            words={words.get(field.field)?.words}
+            drift={drifted.get(field.field)}
+          />
         ))}
       </tbody>
     </TableRegion>
   );
 }
 
-function FieldRow({ field, words, drift }: { field: FieldView; words: string | undefined; drift: DriftView | undefined }): JSX.Element {
+function FieldRow({
+  field,
+  words,
+  drift,
+}: {
+  field: FieldView;
+  words: string | undefined;
+  drift: DriftView | undefined;
+}): JSX.Element {
   const since = drift?.firstSeenAt ?? field.pendingSince;
   return (
     <tr>

@@ -27,7 +27,15 @@ function SetFields({ shadow }: { shadow: ShadowView }): JSX.Element {
     <>
       <label>
         Field, as a JSON Pointer
-        <input name="field" list="fields" required pattern="/.*" title="starts with a slash, such as /targetC" autocomplete="off" spellcheck={false} />
+        <input
+          name="field"
+          list="fields"
+          required
+          pattern="/.*"
+          title="starts with a slash, such as /targetC"
+          autocomplete="off"
+          spellcheck={false}
+        />
       </label>
       <datalist id="fields">
         {shadow.fields.map(({ field }) => (
@@ -49,9 +57,21 @@ function SetFields({ shadow }: { shadow: ShadowView }): JSX.Element {
   );
 }
 
-async function setValue({ shadow, form, reason }: { shadow: ShadowView; form: FormData; reason: string | undefined }): Promise<Answer<CommandView>> {
+async function setValue({
+  shadow,
+  form,
+  reason,
+}: {
+  shadow: ShadowView;
+  form: FormData;
+  reason: string | undefined;
+}): Promise<Answer<CommandView>> {
   const field = String(form.get('field'));
-  const body = { desired: nested(field, readValue(String(form.get('value')))), whenOffline: form.get('whenOffline'), reason };
+  const body = {
+    desired: nested(field, readValue(String(form.get('value')))),
+    whenOffline: form.get('whenOffline'),
+    reason,
+  };
   const answer = await post<CommandView>(paths.commandsOf(shadow.thingName), body, {
     query: { name: shadow.shadowName },
     idempotencyKey: crypto.randomUUID(),
@@ -71,6 +91,9 @@ function readValue(text: string): unknown {
 
 /** The patch that sets just this field. Keys are anything, so they are defined, not assigned. */
 function nested(pointer: string, value: unknown): object {
-  const keys = pointer.slice(1).split('/').map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const keys = pointer
+    .slice(1)
+    .split('/')
+    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
   return keys.reduceRight<unknown>((inner, key) => Object.fromEntries([[key, inner]]), value) as object;
 }
