@@ -1,0 +1,13 @@
+import { machine, print } from './support/report.ts';
+import { stall } from './loop/stall.ts';
+
+/** `npm run bench -- loop [stall …] [--repetitions N]` */
+const PARTS: Readonly<Record<string, (repetitions: number) => Promise<void>>> = { stall };
+
+const names = process.argv.slice(2).filter((argument) => argument in PARTS);
+const at = process.argv.indexOf('--repetitions');
+const repetitions = at < 0 ? 5 : Number(process.argv[at + 1]);
+
+print(`# bench loop\n\n${machine()}, ${new Date().toISOString().slice(0, 10)}, ${repetitions} repetitions`);
+for (const [name, run] of Object.entries(PARTS)) if (names.length === 0 || names.includes(name)) await run(repetitions);
+process.exit(0);

@@ -1,0 +1,15 @@
+/** What a program of `bench/processes` was started with. */
+export function options<T>(): T {
+  return JSON.parse(process.argv[2] ?? '{}') as T;
+}
+
+export function ready(what: unknown = {}): void {
+  process.send?.(what);
+}
+
+/** Answers the questions of the benchmark one by one. */
+export function answer<Question>(how: (question: Question) => unknown): void {
+  process.on('message', (question) => {
+    void Promise.resolve(how(question as Question)).then((reply) => process.send?.(reply ?? {}));
+  });
+}
