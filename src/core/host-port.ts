@@ -16,3 +16,8 @@ export function parseHostPort(text: string): Result<HostPort> {
   }
   return ok({ host: (match[1] ?? '127.0.0.1').replace(/^\[|\]$/g, ''), port });
 }
+
+/** Whether only programs on this machine can reach the host. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}

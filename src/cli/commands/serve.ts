@@ -1,8 +1,97 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
+import { LOG_LEVELS, type LogLevel } from '../../adapters/pino/log.ts';
+import { isLoopback, parseHostPort, type HostPort } from '../../core/host-port.ts';
 import { problem } from '../../core/problem.ts';
-import { fail } from '../../core/result.ts';
-import type { Cli } from '../cli.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
+import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
+
+interface ServeFlags {
+  readonly listen: HostPort;
+  readonly allowRemote?: boolean;
+  readonly store: string;
+  readonly mqtt: string;
+  readonly mqttVersion: '5' | '3.1.1';
+  readonly clientId?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly ca?: string;
+  readonly config?: string;
+  readonly logLevel: LogLevel;
+}
 
 export function define(command: Command, cli: Cli): void {
-  command.action(cli.action(async () => fail(problem('internal', '"serve" is not built yet'))));
+  command
+    .option('--listen <host:port>', 'where the API listens', parsedBy(parseHostPort), { host: '127.0.0.1', port: 8080 })
+    .option('--allow-remote', 'listen beyond loopback although the API asks nobody who they are yet')
+    .option('--store <store>', 'the ledger', parsedBy(parseStore), 'shadowctl.sqlite')
+    .option(
+      '--mqtt <url>',
+      'the broker or AWS IoT endpoint: mqtt://host:port, mqtts://host:port',
+      'mqtt://127.0.0.1:1883',
+    )
+    .addOption(new Option('--mqtt-version <version>', 'protocol').choices(['5', '3.1.1']).default('5'))
+    .option('--client-id <id>', 'MQTT client id (default shadowctl-server and something unique)')
+    .option('--cert <file>', 'certificate for mqtts (PEM)')
+    .option('--key <file>', 'its private key (PEM)')
+    .option('--ca <file>', "authority of the endpoint's certificate (PEM; default: the system's)")
+    .option('--config <file>', 'which model holds for which shadows (JSON)')
+    .addOption(new Option('--log-level <level>', 'log on stderr').choices(LOG_LEVELS).default('info'))
+    .addHelpText('after', HELP)
+    .action(cli.action(async (flags: ServeFlags) => serve(cli, flags)));
 }
+
+async function serve(cli: Cli, flags: ServeFlags): Promise<Result<ExitCode>> {
+  const { listen } = flags;
+  if (!isLoopback(listen.host) && flags.allowRemote !== true) {
+    const why = `${listen.host} can be reached from elsewhere, and the API does not ask yet who somebody is`;
+    return fail(
+      problem('invalid_usage', `${why}: listen on 127.0.0.1 behind a proxy that does, or add --allow-remote`),
+    );
+  }
+  if (!isLoopback(listen.host)) {
+    const { yellow } = cli.output.talkColor;
+    cli.output.talk(
+      yellow('Warning: whoever reaches this address may command every device. There is no authentication yet.'),
+    );
+  }
+  const { composeServer } = await import('../../compose-server.ts');
+  const server = await composeServer({
+    listen,
+    storePath: flags.store,
+    mqtt: {
+      url: flags.mqtt,
+      protocol: flags.mqttVersion === '5' ? 'mqtt5' : 'mqtt311',
+      ...(flags.clientId === undefined ? {} : { clientId: flags.clientId }),
+      ...(flags.cert === undefined ? {} : { cert: flags.cert }),
+      ...(flags.key === undefined ? {} : { key: flags.key }),
+      ...(flags.ca === undefined ? {} : { ca: flags.ca }),
+    },
+    ...(flags.config === undefined ? {} : { configPath: flags.config }),
+    logLevel: flags.logLevel,
+  });
+  if (!server.ok) return server;
+  cli.ready({ http: server.value.url, mqtt: flags.mqtt, store: flags.store });
+  await cli.untilStopped();
+  await server.value.stop();
+  return ok(EXIT.ok);
+}
+
+function parseStore(text: string): Result<string> {
+  const match = /^sqlite:(.+)$/.exec(text);
+  if (match?.[1] !== undefined) return ok(match[1]);
+  return fail(
+    problem('invalid_usage', 'a store is written sqlite:PATH, such as sqlite:/var/lib/shadowctl/ledger.sqlite', {
+      at: text,
+    }),
+  );
+}
+
+const HELP = `
+Examples:
+  $ shadowctl serve                                                      with "shadowctl sim" beside it
+  $ shadowctl serve --store sqlite:/var/lib/shadowctl/ledger.sqlite --mqtt mqtts://ID-ats.iot.eu-west-1.amazonaws.com \\
+      --cert server.pem --key server.key --config server.json
+
+The configuration file maps shadows to models; the first mapping that fits holds:
+  { "models": [ { "things": "*-heater", "model": "models/heater.json" },
+                { "things": "lobby-*", "shadow": "light", "model": "models/bulb.json" } ] }`;

@@ -66,7 +66,9 @@ export async function startPart({ name, args }: { name: string; args: readonly s
   const ready = await Promise.race([readyMessage(child), exited, elapsed(READY_MS_MAX)]);
   if (ready === 'elapsed') {
     await stop();
-    return fail(diedProblem({ name, wanted, how: `not ready within ${READY_MS_MAX / 1_000} s`, lastWords: lastWords() }));
+    return fail(
+      diedProblem({ name, wanted, how: `not ready within ${READY_MS_MAX / 1_000} s`, lastWords: lastWords() }),
+    );
   }
   if ('how' in ready) return fail(diedProblem(ready));
   return ok({ name, facts: ready.facts, pid: child.pid ?? 0, exited, stop, signal });

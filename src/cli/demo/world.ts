@@ -53,7 +53,7 @@ export class World {
   /** Devices first, so that their farewells are seen; then the server; the broker last. */
   async stop(): Promise<void> {
     for (const names of stopOrder([...this.#parts.keys()])) {
-      await Promise.all(names.map((name) => this.#parts.get(name)?.stop()));
+      await Promise.all(names.map(async (name) => this.#parts.get(name)?.stop()));
     }
   }
 }
@@ -64,4 +64,3 @@ function stopOrder(names: readonly string[]): string[][] {
   const last = ['server', 'simulator'];
   return [names.filter((name) => !last.includes(name)), ...last.map((name) => [name])];
 }
-

@@ -1,0 +1,130 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { problem } from '../../core/problem.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
+import { EXIT, type Cli, type ExitCode } from '../cli.ts';
+import { createApiClient, SERVER_DEFAULT } from '../http-client.ts';
+import { forTerminal } from '../output/terminal.ts';
+import { DEVICES, SERVER_CONFIG } from './fleet.ts';
+import { usualPortOrAny } from './free-port.ts';
+import { diedProblem } from './part.ts';
+import { playScene, type Played } from './play.ts';
+import { SCENARIO } from './scenario.ts';
+import { playedTable, showAsTalk } from './show.ts';
+import { World } from './world.ts';
+
+export interface DemoOptions {
+  readonly once?: boolean;
+  readonly dir?: string;
+  readonly mqttPort?: number;
+  readonly httpPort?: number;
+}
+
+const MQTT_PORT = 1883;
+const HTTP_PORT = 8080;
+
+/** Everything on loopback, each part a process of its own; ends in order whatever happens. */
+export async function runDemo(cli: Cli, options: DemoOptions): Promise<Result<ExitCode>> {
+  const dir = await workDirectory(options.dir);
+  if (!dir.ok) return dir;
+  const world = new World();
+  const died = world.died.then((exit) => fail(diedProblem(exit)));
+  const stopped = cli.untilStopped().then(() => ok(EXIT.interrupted));
+  try {
+    return await Promise.race([play(cli, { ...options, dir: dir.value, world }), died, stopped]);
+  } finally {
+    if (options.once !== true) cli.output.talk('stopping: devices, server, simulator');
+    await world.stop();
+    if (options.dir === undefined) await rm(dir.value, { recursive: true, force: true });
+  }
+}
+
+async function play(
+  cli: Cli,
+  options: DemoOptions & { readonly dir: string; readonly world: World },
+): Promise<Result<ExitCode>> {
+  const { output } = cli;
+  const started = await startWorld(cli, options);
+  if (!started.ok) return started;
+  const { url } = started.value;
+  const all: Played[] = [];
+  const stage = { world: options.world, client: createApiClient(url), signal: cli.signal, tell: showAsTalk(output) };
+  for (const scene of SCENARIO) {
+    const played = await playScene(scene, stage);
+    if (!played.ok) return played;
+    all.push(...played.value);
+  }
+  const wrong = all.filter(({ asExpected }) => !asExpected).length;
+  if (output.json) output.dataJson({ commands: all });
+  else output.data(`\n${playedTable(all, output)}`);
+  output.talk(
+    wrong === 0
+      ? `\n${output.talkColor.green(`${all.length} commands, every verdict as it should be.`)}`
+      : `\n${output.talkColor.red(`${wrong} of ${all.length} commands did not end as they should.`)}`,
+  );
+  if (options.once === true) return ok(wrong === 0 ? EXIT.ok : EXIT.differs);
+  output.talk(whatNext(cli, url));
+  await cli.untilStopped();
+  return ok(EXIT.interrupted);
+}
+
+async function startWorld(
+  cli: Cli,
+  { world, dir, mqttPort, httpPort }: DemoOptions & { readonly dir: string; readonly world: World },
+): Promise<Result<{ url: string }>> {
+  const { output } = cli;
+  output.talk(output.talkColor.bold('shadowctl demo: a local cloud on loopback, each part its own process'));
+  const mqtt = mqttPort ?? (await usualPortOrAny(MQTT_PORT));
+  const simulator = await world.start('simulator', () => ['sim', '--mqtt', `127.0.0.1:${mqtt}`]);
+  if (!simulator.ok) return simulator;
+  const broker = String(simulator.value.facts['mqtt']);
+  output.talk(`  simulator  ${broker}   broker and shadow service`);
+
+  const config = join(dir, 'server.json');
+  const store = join(dir, 'ledger.sqlite');
+  await writeFile(config, JSON.stringify(SERVER_CONFIG, undefined, 2));
+  let listen = httpPort ?? (await usualPortOrAny(HTTP_PORT));
+  const server = await world.start('server', () => [
+    ...['serve', '--listen', `127.0.0.1:${listen}`, '--store', `sqlite:${store}`],
+    ...['--mqtt', broker, '--config', config, '--log-level', 'error'],
+  ]);
+  if (!server.ok) return server;
+  const url = String(server.value.facts['http']);
+  listen = Number(new URL(url).port); // a restarted server is found where the first one was
+  output.talk(`  server     ${url}   command desk, watcher, API; ledger ${forTerminal(store)}`);
+
+  const devices = await Promise.all(
+    DEVICES.map(({ part, args }) => world.start(part, () => args({ mqtt: broker, dir }))),
+  );
+  const missing = devices.find((device) => !device.ok);
+  if (missing !== undefined && !missing.ok) return missing;
+  output.talk(`  devices    ${DEVICES.flatMap(({ shadows }) => shadows).join(', ')}`);
+  return ok({ url });
+}
+
+async function workDirectory(wanted: string | undefined): Promise<Result<string>> {
+  try {
+    if (wanted === undefined) return ok(await mkdtemp(join(tmpdir(), 'shadowctl-demo-')));
+    await mkdir(wanted, { recursive: true });
+    return ok(wanted);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return fail(problem('invalid_config', `no directory to work in: ${why}`, { cause, at: wanted ?? tmpdir() }));
+  }
+}
+
+function whatNext({ output }: Cli, url: string): string {
+  const server = url === SERVER_DEFAULT ? '' : ` --server ${url}`;
+  const { bold, dim } = output.talkColor;
+  return [
+    '',
+    bold('The demo keeps running. From a second terminal:'),
+    `  npx shadowctl set room-heater /targetC=19 --wait${server}`,
+    `  npx shadowctl get lobby-bulb/light${server}`,
+    `  npx shadowctl commands${server}`,
+    `  npx shadowctl drift${server}`,
+    `  curl ${url}/v1/commands`,
+    dim('Ctrl-C ends all of it.'),
+  ].join('\n');
+}
