@@ -134,7 +134,10 @@ export const driftQuery = z.strictObject({
 
 export const shadowQuery = z.strictObject({ name: shadow.optional(), refresh: flag.optional() });
 export const pageQuery = z.strictObject(page);
-export const emptyQuery = z.strictObject({});
+export const eventsQuery = z.strictObject({
+  after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
+  command: z.string().refine(isUuidV7, 'a command id is a UUIDv7 in lower case').optional(),
+});
 
 /** A command id that is none cannot exist: the same answer as for an unknown one. */
 export function readCommandId(text: string): Result<CommandId> {

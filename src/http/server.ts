@@ -9,6 +9,7 @@ import { methodsOf, type RouteShape } from './methods.ts';
 import { answer, type HttpParts, type RouteParts } from './respond.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { driftRoutes } from './routes/drift.ts';
+import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { shadowRoutes } from './routes/shadows.ts';
 
@@ -71,6 +72,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
   commandRoutes(app, shared);
   shadowRoutes(app, shared);
   driftRoutes(app, shared);
+  eventRoutes(app, shared);
   healthRoutes(app, shared);
   if (parts.console !== undefined) consoleRoutes(app, parts.console);
   return {
