@@ -2,7 +2,7 @@ import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import type { CommandDetailView, CommandView, ExplanationView } from '../http/views.ts';
 import { EXIT, type Cli, type ExitCode } from './cli.ts';
-import type { ApiClient } from './http-client.ts';
+import type { Api } from '../client/api.ts';
 import { forTerminal } from './output/terminal.ts';
 import { commandLine } from './output/command-table.ts';
 
@@ -23,7 +23,7 @@ export async function follow({
   timeoutMs,
 }: {
   cli: Cli;
-  client: ApiClient;
+  client: Api;
   id: string;
   timeoutMs?: number | undefined;
 }): Promise<Result<CommandView>> {

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../core/json/json.ts';
 import type { CommandStatus } from '../../core/command/command.ts';
 import { ok, type Result } from '../../core/result.ts';
 import type { CommandDetailView, CommandView } from '../../http/views.ts';
-import type { ApiClient } from '../http-client.ts';
+import type { Api } from '../../client/api.ts';
 import type { World, WorldChange } from './world.ts';
 
 /** One scene: what happens to the world, what is asked for, and what has to come of it. */
@@ -34,7 +34,7 @@ export interface Played {
 
 export interface Stage {
   readonly world: World;
-  readonly client: ApiClient;
+  readonly client: Api;
   readonly signal: AbortSignal;
   readonly tell: Teller;
 }

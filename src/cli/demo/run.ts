@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { EXIT, type Cli, type ExitCode } from '../cli.ts';
-import { createApiClient, SERVER_DEFAULT } from '../http-client.ts';
+import { createApi } from '../../client/api.ts';
+import { SERVER_DEFAULT } from '../http-client.ts';
 import { forTerminal } from '../output/terminal.ts';
 import { DEVICES, SERVER_CONFIG } from './fleet.ts';
 import { usualPortOrAny } from './free-port.ts';
@@ -49,7 +50,7 @@ async function play(
   if (!started.ok) return started;
   const { url } = started.value;
   const all: Played[] = [];
-  const stage = { world: options.world, client: createApiClient(url), signal: cli.signal, tell: showAsTalk(output) };
+  const stage = { world: options.world, client: createApi({ url }), signal: cli.signal, tell: showAsTalk(output) };
   for (const scene of SCENARIO) {
     const played = await playScene(scene, stage);
     if (!played.ok) return played;
