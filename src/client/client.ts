@@ -125,12 +125,17 @@ const LOOK_MS = 20_000;
 
 export function createClient({ url, token, author, retriesMax = RETRIES_DEFAULT }: ClientOptions): ShadowctlClient {
   const api = createApi({ url, ...(token === undefined ? {} : { token }) });
-  const ask = <T>(call: () => Promise<Result<T>>, signal: AbortSignal | undefined) => patiently(call, retriesMax, signal);
+  const ask = <T>(call: () => Promise<Result<T>>, signal: AbortSignal | undefined) =>
+    patiently(call, retriesMax, signal);
   const get = <T>(path: string, { signal, ...options }: RequestOptions = {}) =>
     ask(() => api.get<T>(path, { ...options, signal }), signal);
   const act = (id: string, verb: string, { signal, ...who }: ActOptions, more: object = {}) =>
-    // Not repeated: a lost answer may mean that it was done.
-    ask.call(undefined, () => api.post<CommandView>(`/v1/commands/${id}/${verb}`, { author, ...who, ...more }, { signal }), signal);
+    // Never repeated by itself: a lost answer may mean that it was done.
+    patiently(
+      () => api.post<CommandView>(`/v1/commands/${id}/${verb}`, { author, ...who, ...more }, { signal }),
+      0,
+      signal,
+    );
 
   const settled = async (id: string, { signal }: CallOptions = {}): Promise<CommandView> => {
     for (;;) {

@@ -26,6 +26,7 @@ export const PROBLEMS = {
   rate_limited: { retry: 'backoff', http: 429, exit: 7 },
   // what is not there
   not_found: { retry: 'never', http: 404, exit: 4 },
+  events_lost: { retry: 'after_get', http: 410, exit: 5 },
   command_not_found: { retry: 'never', http: 404, exit: 4 },
   shadow_not_found: { retry: 'never', http: 404, exit: 4 },
   // conflicts
