@@ -14,6 +14,12 @@ export const VERBS: readonly Verb[] = [
   verb('Run it', 'agent', 'make this machine a device', () => import('./commands/agent.ts')),
   verb('Run it', 'sim', 'the local cloud alone: MQTT broker and shadow service', () => import('./commands/sim.ts')),
   verb('Run it', 'devices', 'simulated devices', () => import('./commands/devices.ts')),
+  verb(
+    'Run it',
+    'keys',
+    'API keys in an access file: create, rotate, revoke, list',
+    () => import('./commands/keys.ts'),
+  ),
   verb('Change', 'set', 'write a command: these fields, by then', () => import('./commands/set.ts')),
   verb('Look', 'get', 'a shadow, field by field', () => import('./commands/get.ts')),
   verb('Look', 'diff', 'what differs (exit code 1 if something does)', () => import('./commands/diff.ts')),

@@ -44,6 +44,7 @@ const ONLY_IN: Readonly<Record<string, string>> = {
   'aws-crt': 'src/adapters/aws-iot/',
   'better-sqlite3': 'src/adapters/sqlite/',
   pino: 'src/adapters/pino/',
+  jose: 'src/adapters/jose/',
   'prom-client': 'src/adapters/metrics/',
   'fast-json-patch': 'src/core/json/json-patch.ts',
   fastify: 'src/http/',
