@@ -10,13 +10,13 @@ interface ServeFlags {
   readonly allowRemote?: boolean;
   readonly store: string;
   readonly mqtt: string;
-  readonly mqttVersion: '5' | '3.1.1';
+  readonly mqtt311?: boolean;
   readonly clientId?: string;
   readonly cert?: string;
   readonly key?: string;
   readonly ca?: string;
   readonly config?: string;
-  readonly logLevel: LogLevel;
+  readonly log: LogLevel;
 }
 
 export function define(command: Command, cli: Cli): void {
@@ -29,13 +29,13 @@ export function define(command: Command, cli: Cli): void {
       'the broker or AWS IoT endpoint: mqtt://host:port, mqtts://host:port',
       'mqtt://127.0.0.1:1883',
     )
-    .addOption(new Option('--mqtt-version <version>', 'protocol').choices(['5', '3.1.1']).default('5'))
     .option('--client-id <id>', 'MQTT client id (default shadowctl-server and something unique)')
     .option('--cert <file>', 'certificate for mqtts (PEM)')
     .option('--key <file>', 'its private key (PEM)')
     .option('--ca <file>', "authority of the endpoint's certificate (PEM; default: the system's)")
+    .option('--mqtt311', 'MQTT 3.1.1 instead of 5')
     .option('--config <file>', 'which model holds for which shadows (JSON)')
-    .addOption(new Option('--log-level <level>', 'log on stderr').choices(LOG_LEVELS).default('info'))
+    .addOption(new Option('--log <level>', 'on stderr').choices(LOG_LEVELS).default('info'))
     .addHelpText('after', HELP)
     .action(cli.action(async (flags: ServeFlags) => serve(cli, flags)));
 }
@@ -60,14 +60,14 @@ async function serve(cli: Cli, flags: ServeFlags): Promise<Result<ExitCode>> {
     storePath: flags.store,
     mqtt: {
       url: flags.mqtt,
-      protocol: flags.mqttVersion === '5' ? 'mqtt5' : 'mqtt311',
+      protocol: flags.mqtt311 === true ? 'mqtt311' : 'mqtt5',
       ...(flags.clientId === undefined ? {} : { clientId: flags.clientId }),
       ...(flags.cert === undefined ? {} : { cert: flags.cert }),
       ...(flags.key === undefined ? {} : { key: flags.key }),
       ...(flags.ca === undefined ? {} : { ca: flags.ca }),
     },
     ...(flags.config === undefined ? {} : { configPath: flags.config }),
-    logLevel: flags.logLevel,
+    logLevel: flags.log,
   });
   if (!server.ok) return server;
   cli.ready({ http: server.value.url, mqtt: flags.mqtt, store: flags.store });

@@ -88,7 +88,7 @@ async function startWorld(
   let listen = httpPort ?? (await usualPortOrAny(HTTP_PORT));
   const server = await world.start('server', () => [
     ...['serve', '--listen', `127.0.0.1:${listen}`, '--store', `sqlite:${store}`],
-    ...['--mqtt', broker, '--config', config, '--log-level', 'error'],
+    ...['--mqtt', broker, '--config', config, '--log', 'warn'],
   ]);
   if (!server.ok) return server;
   const url = String(server.value.facts['http']);
