@@ -66,6 +66,8 @@ export interface CommandField {
   readonly desired: JsonValue;
   readonly state: FieldOutcome;
   readonly restoreTo?: JsonValue;
+  /** Reported already was as desired when the write was accepted. */
+  readonly alreadyEqual?: true;
 }
 
 export type WhenOffline = 'wait' | 'fail';

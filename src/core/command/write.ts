@@ -1,5 +1,5 @@
-import type { ClientToken, CommandId, EpochMs, WriteId } from '../brand.ts';
-import type { JsonObject } from '../json/json.ts';
+import type { ClientToken, CommandId, EpochMs, FieldPointer, WriteId } from '../brand.ts';
+import type { JsonObject, JsonValue } from '../json/json.ts';
 import type { ShadowRef } from '../shadow/shadow-ref.ts';
 
 /**
@@ -25,8 +25,10 @@ export interface Write {
   readonly commandIds: readonly CommandId[];
   /** The patch to desired; null leaves remove. Empty for a nudge. */
   readonly patch: JsonObject;
-  /** The version the watcher knew when it first published; absent if it knew none. */
-  readonly baseVersion?: number;
+  /** What the watcher knew when it first published: version and incarnation, and the service's newest stamp. */
+  readonly base: { readonly version: number; readonly incarnation: number; readonly stamp: number };
+  /** The desired values its leaves had then, by pointer; a leaf without an entry had none. */
+  readonly before: Readonly<Record<FieldPointer, JsonValue>>;
   /** Sent with the update as its optimistic lock (R21). */
   readonly ifVersion?: number;
   readonly attempt: number;

@@ -1,0 +1,44 @@
+import { epochMs, type EpochMs } from '../brand.ts';
+import type { PresenceState } from '../presence/presence.ts';
+import { VERDICT_OF, type ApplyClock, type Command, type CommandField } from './command.ts';
+
+export const APPLY_WITHIN_MS_DEFAULT = 60_000;
+export const EXPIRES_IN_MS_DEFAULT = 7 * 24 * 60 * 60 * 1000;
+
+export function isOpenCommand({ status }: Command): boolean {
+  return VERDICT_OF[status] === 'pending';
+}
+
+export function isOpenField({ state }: CommandField): boolean {
+  return state.outcome !== 'confirmed' && state.outcome !== 'refused' && state.outcome !== 'superseded';
+}
+
+/**
+ * Whether the apply clock runs: while sent and online, once delivered also while presence is unknown; never while nobody
+ * follows the shadow, and not while every open field waits for a person, a restart or a window.
+ */
+export function shouldRun(command: Command, world: { presence: PresenceState; following: boolean }): boolean {
+  if (!world.following || (command.status !== 'sent' && command.status !== 'delivered')) return false;
+  if (world.presence === 'offline' || (world.presence === 'unknown' && command.status !== 'delivered')) return false;
+  const open = command.fields.filter(isOpenField);
+  return open.length === 0 || open.some(({ state }) => state.outcome !== 'overridden' && state.outcome !== 'deferred');
+}
+
+export function stopped(clock: ApplyClock, now: EpochMs): ApplyClock {
+  if (clock.runningSince === undefined) return clock;
+  return { leftMs: Math.max(0, clock.leftMs - Math.max(0, now - clock.runningSince)) };
+}
+
+export function started(clock: ApplyClock, now: EpochMs): ApplyClock {
+  return clock.runningSince === undefined ? { ...clock, runningSince: now } : clock;
+}
+
+/** When the apply clock runs out if nothing changes; undefined while it stands still. */
+export function applyDueAt({ clock }: Command): EpochMs | undefined {
+  return clock.runningSince === undefined ? undefined : epochMs(clock.runningSince + clock.leftMs);
+}
+
+/** The earliest instant at which an open command must be looked at for its deadlines. */
+export function deadlineOf(command: Command): EpochMs {
+  return epochMs(Math.min(command.policy.expiresAt, applyDueAt(command) ?? Infinity));
+}

@@ -1,0 +1,50 @@
+import type { FieldPointer } from '../brand.ts';
+import { jsonEqual } from '../json/json-equal.ts';
+import type { JsonValue } from '../json/json.ts';
+import { leavesOf, valueAt } from '../json/json-pointer.ts';
+import { markAt, type ShadowView } from '../view/view.ts';
+import type { Write } from './write.ts';
+
+/**
+ * What a snapshot, asked for after a write's result was lost, says of the write.
+ *
+ * landed       it was stored; `version` is the lowest possible one
+ * not_sent     nothing happened since: the same write may go again
+ * guard        something else happened, our fields are as they were: again, but guarded
+ * overwritten  these fields were changed otherwise; the rest (`again`) is as it was
+ */
+export type Resolution =
+  | { readonly type: 'landed'; readonly version: number }
+  | { readonly type: 'not_sent' }
+  | { readonly type: 'guard' }
+  | { readonly type: 'overwritten'; readonly fields: readonly FieldPointer[] };
+
+export function resolveWrite(write: Write, view: ShadowView): Resolution {
+  const sameLife = write.base.incarnation === view.incarnation;
+  if (!sameLife) return { type: 'guard' };
+  if (view.version === write.base.version) return { type: 'not_sent' };
+  const leaves = leavesOf(write.patch);
+  if (leaves.some(([field, value]) => stands(field, value, write, view))) {
+    return { type: 'landed', version: write.base.version + 1 };
+  }
+  const changed = leaves.filter(([field]) => !asBefore(field, write, view));
+  if (changed.length > 0) return { type: 'overwritten', fields: changed.map(([field]) => field) };
+  // Removing what is not there asks nothing more.
+  return leaves.every(([, value]) => value === null) ? { type: 'landed', version: view.version } : { type: 'guard' };
+}
+
+/** Our leaf is there, and was stamped since: a value that stood before with its old stamp proves nothing. */
+function stands(field: FieldPointer, value: JsonValue, write: Write, view: ShadowView): boolean {
+  const standing = valueAt(view.state.desired, field);
+  if (value === null) return standing === undefined && Object.hasOwn(write.before, field);
+  if (standing === undefined || !jsonEqual(standing, value)) return false;
+  const mark = markAt(view.marks.desired, field);
+  return mark !== undefined && mark[0] >= write.base.stamp && (mark[1] > write.base.version || mark[1] === 0);
+}
+
+function asBefore(field: FieldPointer, write: Write, view: ShadowView): boolean {
+  const standing = valueAt(view.state.desired, field);
+  const before = Object.hasOwn(write.before, field) ? write.before[field] : undefined;
+  if (standing === undefined || before === undefined) return standing === before;
+  return jsonEqual(standing, before);
+}

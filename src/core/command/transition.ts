@@ -1,0 +1,258 @@
+import { unreachable } from '../assert.ts';
+import { epochMs, type EpochMs } from '../brand.ts';
+import type { JsonObject } from '../json/json.ts';
+import { isOpenCommand, isOpenField, started, stopped } from './clocks.ts';
+import type { Command, CommandField, CommandStatus, FieldOutcome } from './command.ts';
+import type { CommandEvent, Findings } from './events.ts';
+
+/** A line for the timeline: who did what. `detail` is data for people and machines. */
+export interface Remark {
+  readonly event: string;
+  readonly by: string;
+  readonly version?: number;
+  readonly detail?: JsonObject;
+}
+
+/** The same object as before where nothing changed. */
+export interface Step {
+  readonly command: Command;
+  readonly remark?: Remark;
+}
+
+/**
+ * The next command: the life cycle of DESIGN.md section 3, and nothing else. Pure; the caller raises the revision,
+ * stores both and performs what follows from them.
+ *
+ * A final status never changes, with one exception: evidence after `timed_out` or `expired` makes `succeeded_late`, once.
+ */
+export function transition(command: Command, event: CommandEvent, now: EpochMs): Step {
+  return isOpenCommand(command) ? whileOpen(command, event, now) : afterEnd(command, event, now);
+}
+
+function whileOpen(command: Command, event: CommandEvent, now: EpochMs): Step {
+  switch (event.type) {
+    case 'carried':
+      if (command.writeId === event.writeId) return { command };
+      return { command: { ...command, writeId: event.writeId } };
+    case 'accepted':
+      return accepted(command, event, now);
+    case 'rejected':
+      if (command.status !== 'queued') return { command };
+      return {
+        command: end(command, 'failed', now, event.code),
+        remark: { event: 'rejected', by: event.by, detail: { code: event.code, message: event.message } },
+      };
+    case 'judged':
+      return command.status === 'queued' ? { command } : judged(command, event.findings, now);
+    case 'overwritten':
+      return command.status === 'queued' ? overwritten(command, event.fields, now) : { command };
+    case 'clock':
+      return ticking(command, event.run, now);
+    case 'remark':
+      if (command.statusReason === event.reason) return { command };
+      return {
+        command: withReason(command, event.reason),
+        ...(event.reason === undefined ? {} : { remark: { event: event.reason, by: 'watcher' } }),
+      };
+    case 'deadline':
+      return deadline(command, event.reason, now);
+    case 'unreachable':
+      if (command.status === 'delivered') return { command };
+      return { command: end(command, 'failed', now, 'offline'), remark: { event: 'failed', by: 'watcher' } };
+    case 'cancel':
+      return { command: end(command, 'cancelled', now), remark: told('cancelled', event) };
+    case 'extend':
+      return { command: extended(command, event, now), remark: told('extended', event) };
+    case 'retried':
+      return { command, remark: told('retried', event) };
+    case 'ending':
+      return { command };
+    default:
+      return unreachable(event);
+  }
+}
+
+/** After the end only three things may be added: where the write landed, what became of desired, and late proof. */
+function afterEnd(command: Command, event: CommandEvent, now: EpochMs): Step {
+  switch (event.type) {
+    case 'accepted':
+      if (command.version !== undefined) return { command };
+      return {
+        command: {
+          ...command,
+          version: event.version,
+          versionFrom: event.from,
+          incarnation: event.incarnation,
+          stamp: event.stamp,
+          sentAt: now,
+          fields: withFacts(command, event),
+        },
+        remark: { event: 'accepted_after_end', by: 'service', version: event.version },
+      };
+    case 'judged':
+      return late(command, event.findings, now);
+    case 'ending':
+      if (command.endResult === event.result) return { command };
+      return {
+        command: { ...command, endResult: event.result },
+        remark: {
+          event: `desired_${event.result}`,
+          by: 'watcher',
+          ...(event.detail === undefined ? {} : { detail: event.detail }),
+        },
+      };
+    case 'carried':
+    case 'rejected':
+    case 'overwritten':
+    case 'clock':
+    case 'remark':
+    case 'deadline':
+    case 'unreachable':
+    case 'cancel':
+    case 'extend':
+    case 'retried':
+      return { command };
+    default:
+      return unreachable(event);
+  }
+}
+
+function accepted(command: Command, event: Extract<CommandEvent, { type: 'accepted' }>, now: EpochMs): Step {
+  if (command.version !== undefined) return { command };
+  const { statusReason: _, ...rest } = command;
+  const sent: Command = {
+    ...rest,
+    status: 'sent',
+    version: event.version,
+    versionFrom: event.from,
+    incarnation: event.incarnation,
+    stamp: event.stamp,
+    sentAt: now,
+    fields: withFacts(command, event),
+  };
+  const step = settled(sent, now);
+  return { command: step, remark: { event: 'accepted', by: 'service', version: event.version } };
+}
+
+/** A null leaf asks nothing of the device: that the service removed it is all there is to show. */
+function withFacts(command: Command, event: Extract<CommandEvent, { type: 'accepted' }>): readonly CommandField[] {
+  return command.fields.map((field) => {
+    const facts = event.facts.find((candidate) => candidate.field === field.field);
+    const known: CommandField = {
+      ...field,
+      ...(facts?.restoreTo === undefined ? {} : { restoreTo: facts.restoreTo }),
+      ...(facts?.alreadyEqual === true ? { alreadyEqual: true } : {}),
+    };
+    if (!isOpenField(field)) return known;
+    if (field.desired === null) return { ...known, state: { outcome: 'confirmed', reason: 'removed' } };
+    return facts?.settled === true ? { ...known, state: { outcome: 'confirmed' } } : known;
+  });
+}
+
+function judged(command: Command, findings: Findings, now: EpochMs): Step {
+  const fields = withFindings(command.fields, findings);
+  const arrived = findings.delivered && command.status === 'sent';
+  if (fields === command.fields && !arrived) return { command };
+  const seen: Command = {
+    ...command,
+    fields,
+    ...(arrived ? { status: 'delivered' as const, deliveredAt: now } : {}),
+  };
+  const next = settled(seen, now);
+  return {
+    command: next,
+    remark: {
+      event: isOpenCommand(next) ? (arrived ? 'delivered' : 'outcome') : next.status,
+      by: 'device',
+      version: findings.version,
+    },
+  };
+}
+
+function withFindings(fields: readonly CommandField[], findings: Findings): readonly CommandField[] {
+  if (findings.fields.length === 0) return fields;
+  const found = new Map(findings.fields.map(({ field, state }) => [field, state]));
+  let changed = false;
+  const next = fields.map((field) => {
+    const state = found.get(field.field);
+    if (state === undefined || !isOpenField(field)) return field;
+    changed = true;
+    return { ...field, state };
+  });
+  return changed ? next : fields;
+}
+
+function overwritten(
+  command: Command,
+  fields: Extract<CommandEvent, { type: 'overwritten' }>['fields'],
+  now: EpochMs,
+): Step {
+  const findings = fields.map(({ field, by }) => ({ field, state: { outcome: 'superseded', by } as FieldOutcome }));
+  const next = withFindings(command.fields, { version: 0, delivered: false, fields: findings });
+  if (next === command.fields) return { command };
+  return { command: settled({ ...command, fields: next }, now), remark: { event: 'overwritten', by: 'desk' } };
+}
+
+/** Once no field is open the fields decide the end. */
+function settled(command: Command, now: EpochMs): Command {
+  if (command.fields.some(isOpenField)) return command;
+  const outcomes = new Set(command.fields.map(({ state }) => state.outcome));
+  if (outcomes.has('refused')) return end(command, 'failed', now, 'refused');
+  if (outcomes.has('superseded')) return end(command, 'superseded', now);
+  const noop = command.fields.every(({ alreadyEqual }) => alreadyEqual === true);
+  return end(noop ? { ...command, noop: true } : command, 'succeeded', now);
+}
+
+function deadline(command: Command, reason: string, now: EpochMs): Step {
+  const expired = now >= command.policy.expiresAt;
+  const spent = stopped(command.clock, now).leftMs <= 0;
+  if (!expired && !spent) return { command };
+  // Past `expiresAt` without a sign of the device it is `expired`; every other end by the clock leaves the outcome open.
+  const status = expired && command.status !== 'delivered' && !spent ? 'expired' : 'timed_out';
+  return { command: end(command, status, now, reason), remark: { event: status, by: 'watcher' } };
+}
+
+/** Proof that came after `timed_out` or `expired`: every field confirmed, nothing taken back. */
+function late(command: Command, findings: Findings, now: EpochMs): Step {
+  if (command.status !== 'timed_out' && command.status !== 'expired') return { command };
+  const fields = withFindings(command.fields, findings);
+  if (fields === command.fields) return { command };
+  if (!fields.every(({ state }) => state.outcome === 'confirmed')) return { command };
+  const { statusReason: _, ...rest } = command;
+  return {
+    command: { ...rest, fields, status: 'succeeded_late' },
+    remark: { event: 'succeeded_late', by: 'device', version: findings.version, detail: { at: now } },
+  };
+}
+
+function ticking(command: Command, run: boolean, now: EpochMs): Step {
+  if (run === (command.clock.runningSince !== undefined)) return { command };
+  return { command: { ...command, clock: run ? started(command.clock, now) : stopped(command.clock, now) } };
+}
+
+function extended(command: Command, event: Extract<CommandEvent, { type: 'extend' }>, now: EpochMs): Command {
+  const clock = event.applyMoreMs === undefined ? command.clock : stopped(command.clock, now);
+  const leftMs = clock.leftMs + (event.applyMoreMs ?? 0);
+  const running = command.clock.runningSince !== undefined && event.applyMoreMs !== undefined;
+  return withReason(
+    {
+      ...command,
+      policy: { ...command.policy, ...(event.expiresAt === undefined ? {} : { expiresAt: event.expiresAt }) },
+      clock: { ...clock, leftMs, ...(running ? { runningSince: now } : {}) },
+    },
+    undefined,
+  );
+}
+
+function end(command: Command, status: CommandStatus, now: EpochMs, reason?: string): Command {
+  return withReason({ ...command, status, endedAt: epochMs(now), clock: stopped(command.clock, now) }, reason);
+}
+
+function withReason(command: Command, reason: string | undefined): Command {
+  const { statusReason: _, ...rest } = command;
+  return reason === undefined ? rest : { ...rest, statusReason: reason };
+}
+
+function told(event: string, { by, reason }: { by: string; reason?: string }): Remark {
+  return { event, by, ...(reason === undefined ? {} : { detail: { reason } }) };
+}

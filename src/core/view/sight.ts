@@ -1,0 +1,197 @@
+import type { ClientToken, EpochMs, FieldPointer } from '../brand.ts';
+import type { JsonObject } from '../json/json.ts';
+import type { ShadowMetadata, ShadowState } from '../shadow/document.ts';
+import type { ShadowRef } from '../shadow/shadow-ref.ts';
+import { mergeSection, type Section } from './merge.ts';
+import { snapshotMarks } from './snapshot.ts';
+import { absentView, type ShadowView } from './view.ts';
+
+/** `update/accepted`: a patch, not a snapshot (R64). `cleared`: both sections were emptied (R35). */
+export interface AcceptedUpdate {
+  readonly version: number;
+  readonly clientToken?: ClientToken;
+  readonly timestamp?: number;
+  readonly state: {
+    readonly desired?: JsonObject | null;
+    readonly reported?: JsonObject | null;
+    readonly cleared?: true;
+  };
+  readonly metadata: ShadowMetadata;
+}
+
+/** `get/accepted`. */
+export interface ReadShadow {
+  readonly version: number;
+  readonly clientToken?: ClientToken;
+  readonly timestamp?: number;
+  readonly state: ShadowState;
+  readonly metadata: ShadowMetadata;
+}
+
+/**
+ * What we see of a shadow: the view, and accepted updates that came too early for it.
+ *
+ * `view`       Absent until the first snapshot; an absent shadow has a view of version 0.
+ * `held`       In order of version, each version once.
+ * `holdUntil`  When waiting for the missing ones ends and a `get` must repair the gap.
+ */
+export interface Sight {
+  readonly view?: ShadowView;
+  readonly held: readonly HeldUpdate[];
+  readonly holdUntil?: EpochMs;
+}
+
+export interface HeldUpdate {
+  readonly update: AcceptedUpdate;
+  readonly source: (field: FieldPointer) => string;
+}
+
+export const NOTHING_SEEN: Sight = { held: [] };
+
+/** How long an accepted update may wait for the ones before it. */
+export const HOLD_MS = 250;
+
+export type Seen = 'applied' | 'dropped' | 'held';
+
+/**
+ * Takes an accepted update into the view: known+1 is applied, and what was held behind it; later ones wait; at or below
+ * known it changes nothing (R51, R52, R70).
+ */
+export function seeAccepted(
+  sight: Sight,
+  held: HeldUpdate,
+  { ref, now }: { ref: ShadowRef; now: EpochMs },
+): { sight: Sight; seen: Seen } {
+  const { view } = sight;
+  const { version } = held.update;
+  if (view === undefined && version > 1) return { sight: hold(sight, held, now), seen: 'held' };
+  const known = view ?? absentView(ref, 1, now);
+  if (version <= known.version) return { sight, seen: 'dropped' };
+  if (version > known.version + 1) return { sight: hold(sight, held, now), seen: 'held' };
+  return { sight: release(sight, patched(known, held, now), now), seen: 'applied' };
+}
+
+/** Takes a snapshot that is not older than the view; what was held at or below it is done with. */
+export function seeSnapshot(
+  sight: Sight,
+  read: ReadShadow,
+  { ref, now }: { ref: ShadowRef; now: EpochMs },
+): { sight: Sight; seen: Seen } {
+  const known = sight.view ?? absentView(ref, 1, now);
+  if (read.version < known.version) return { sight, seen: 'dropped' };
+  return { sight: release(sight, replaced(known, read, now), now), seen: 'applied' };
+}
+
+/** The shadow is gone, or its versions started anew: nothing known of the old life counts for the next one. */
+export function newIncarnation(sight: Sight, { ref, now }: { ref: ShadowRef; now: EpochMs }): Sight {
+  return { view: absentView(ref, (sight.view?.incarnation ?? 0) + 1, now), held: [] };
+}
+
+function hold(sight: Sight, held: HeldUpdate, now: EpochMs): Sight {
+  const others = sight.held.filter(({ update }) => update.version !== held.update.version);
+  const sorted = [...others, held].sort((left, right) => left.update.version - right.update.version);
+  return { ...sight, held: sorted, holdUntil: sight.holdUntil ?? ((now + HOLD_MS) as EpochMs) };
+}
+
+/** Applies held updates as far as they follow on without a gap. */
+function release(sight: Sight, view: ShadowView, now: EpochMs): Sight {
+  if (sight.held.length === 0) return { view, held: sight.held };
+  let current = view;
+  const rest: HeldUpdate[] = [];
+  for (const held of sight.held) {
+    if (held.update.version === current.version + 1) current = patched(current, held, now);
+    else if (held.update.version > current.version) rest.push(held);
+  }
+  if (rest.length === 0) return { view: current, held: [] };
+  return { view: current, held: rest, holdUntil: (now + HOLD_MS) as EpochMs };
+}
+
+function patched(view: ShadowView, { update, source }: HeldUpdate, now: EpochMs): ShadowView {
+  const stamp = update.timestamp ?? view.stamp;
+  const desired = update.state.cleared === true ? null : update.state.desired;
+  const reported = update.state.cleared === true ? null : update.state.reported;
+  const { version } = update;
+  return {
+    ...assembled(view, {
+      desired:
+        desired === undefined
+          ? sectionOf(view, 'desired')
+          : mergeSection(sectionOf(view, 'desired'), {
+              patch: desired,
+              metadata: update.metadata.desired,
+              stamp,
+              version,
+              source,
+            }),
+      reported:
+        reported === undefined
+          ? sectionOf(view, 'reported')
+          : mergeSection(sectionOf(view, 'reported'), {
+              patch: reported,
+              metadata: update.metadata.reported,
+              stamp,
+              version,
+              source: () => '',
+            }),
+    }),
+    version,
+    desiredVersion: desired === undefined ? view.desiredVersion : version,
+    stamp,
+    seenAt: now,
+  };
+}
+
+function replaced(view: ShadowView, read: ReadShadow, now: EpochMs): ShadowView {
+  const stamp = read.timestamp ?? view.stamp;
+  const { desired, reported } = read.state;
+  const gap = read.version !== view.version;
+  const next = assembled(view, {
+    desired:
+      desired === undefined
+        ? {}
+        : {
+            state: desired,
+            marks: snapshotMarks(sectionOf(view, 'desired'), desired, read.metadata.desired, {
+              stamp: 0,
+              version: read.version,
+            }),
+          },
+    reported:
+      reported === undefined
+        ? {}
+        : {
+            state: reported,
+            marks: snapshotMarks(sectionOf(view, 'reported'), reported, read.metadata.reported, {
+              stamp: 0,
+              version: 0,
+            }),
+          },
+  });
+  return {
+    ...next,
+    version: read.version,
+    desiredVersion: gap ? read.version : view.desiredVersion,
+    stamp,
+    seenAt: now,
+  };
+}
+
+export function sectionOf(view: ShadowView, name: 'desired' | 'reported'): Section {
+  const state = view.state[name];
+  const marks = view.marks[name];
+  return { ...(state === undefined ? {} : { state }), ...(marks === undefined ? {} : { marks }) };
+}
+
+function assembled(view: ShadowView, { desired, reported }: { desired: Section; reported: Section }): ShadowView {
+  return {
+    ...view,
+    state: {
+      ...(desired.state === undefined ? {} : { desired: desired.state }),
+      ...(reported.state === undefined ? {} : { reported: reported.state }),
+    },
+    marks: {
+      ...(desired.marks === undefined ? {} : { desired: desired.marks }),
+      ...(reported.marks === undefined ? {} : { reported: reported.marks }),
+    },
+  };
+}
