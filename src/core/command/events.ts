@@ -1,7 +1,6 @@
 import type { EpochMs, FieldPointer, WriteId } from '../brand.ts';
-import type { JsonValue } from '../json/json.ts';
-import type { JsonObject } from '../json/json.ts';
-import type { Command, EndResult, FieldOutcome, Successor } from './command.ts';
+import type { JsonObject, JsonValue } from '../json/json.ts';
+import type { EndResult, FieldOutcome, Successor } from './command.ts';
 
 /** All that can happen to a command. Who decides that it happened is not the command's business. */
 export type CommandEvent =

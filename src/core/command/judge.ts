@@ -44,7 +44,7 @@ export function judge(command: Command, evidence: Evidence): Findings {
   const { view, word } = evidence;
   const version = command.version ?? Infinity;
   const sameLife = command.incarnation === view.incarnation;
-  if (!sameLife || view.version === 0) return gone(command, view);
+  if (!sameLife) return gone(command, view);
   if (view.version < version) return { version: view.version, delivered: false, fields: [] };
   const delivered = word !== undefined && word.version >= version;
   const fields = command.fields.filter(isOpenField).flatMap((field) => {
@@ -118,7 +118,7 @@ function overwriter(field: CommandField, command: Command, view: ShadowView): Su
   return { kind: 'unknown', version: view.desiredVersion };
 }
 
-/** Deleted, or of an earlier life: versions say nothing any more. */
+/** Of an earlier life of the shadow: it was deleted, and versions say nothing any more. */
 function gone(command: Command, view: ShadowView): Findings {
   const fields = command.fields
     .filter(isOpenField)

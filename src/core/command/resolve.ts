@@ -30,7 +30,9 @@ export function resolveWrite(write: Write, view: ShadowView): Resolution {
   const changed = leaves.filter(([field]) => !asBefore(field, write, view));
   if (changed.length > 0) return { type: 'overwritten', fields: changed.map(([field]) => field) };
   // Removing what is not there asks nothing more.
-  return leaves.every(([, value]) => value === null) ? { type: 'landed', version: view.version } : { type: 'guard' };
+  return leaves.every(([, value]) => value === null)
+    ? { type: 'landed', version: write.base.version + 1 }
+    : { type: 'guard' };
 }
 
 /** Our leaf is there, and was stamped since: a value that stood before with its old stamp proves nothing. */

@@ -131,7 +131,8 @@ function accepted(command: Command, event: Extract<CommandEvent, { type: 'accept
     fields: withFacts(command, event),
   };
   const step = settled(sent, now);
-  return { command: step, remark: { event: 'accepted', by: 'service', version: event.version } };
+  const name = isOpenCommand(step) ? 'accepted' : step.status;
+  return { command: step, remark: { event: name, by: 'service', version: event.version } };
 }
 
 /** A null leaf asks nothing of the device: that the service removed it is all there is to show. */

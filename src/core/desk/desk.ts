@@ -31,6 +31,8 @@ export interface Desk {
   readonly presence: Presence;
   /** Connected and subscribed: what happens to the shadow reaches us. */
   readonly linked: boolean;
+  /** A snapshot was read since then, so that the view holds what happened while we were away. */
+  readonly fresh: boolean;
   readonly lane?: LaneTask;
   readonly pause?: { readonly until: EpochMs; readonly failures: number; readonly code: string };
   readonly asking: Asking;
@@ -56,7 +58,10 @@ export interface Asking {
     /** The view's version and incarnation when it was asked: an answer below that version is a new incarnation. */
     readonly version: number;
     readonly incarnation: number;
-    readonly until: EpochMs;
+    /** Something of ours had landed in that incarnation, so that a 404 means it was deleted. */
+    readonly landed: boolean;
+    /** When the answer counts as lost; absent until the request was sent. */
+    readonly until?: EpochMs;
   };
   readonly failures: number;
   readonly retryAt?: EpochMs;
@@ -100,6 +105,8 @@ export type DeskEvent =
   | { readonly type: 'published'; readonly writeId: WriteId }
   /** `sent: 'no'`: surely not on the wire. `unknown`: perhaps. */
   | { readonly type: 'unpublished'; readonly writeId: WriteId; readonly sent: 'no' | 'unknown'; readonly code: string }
+  /** The `get` with this number was sent; its answer may come from now on. */
+  | { readonly type: 'asked'; readonly serial: number }
   | { readonly type: 'presence'; readonly presence: Presence }
   | { readonly type: 'link'; readonly up: boolean }
   | { readonly type: 'cancel'; readonly id: CommandId; readonly by: string; readonly reason?: string }
@@ -145,7 +152,8 @@ export interface DeskContext {
   newWriteId(): WriteId;
   /** Uniform in [0, 1). */
   fraction(): number;
-  readWord(reported: JsonObject | undefined): DeviceWord | undefined;
+  /** Reads `reported.reconciler`; undefined for a plain device. `view` tells which update carried the claim. */
+  readWord(reported: JsonObject | undefined, view: ShadowView | undefined): DeviceWord | undefined;
 }
 
 /** Lengths of time in ms. */

@@ -72,6 +72,19 @@ function newestMark(node: Mark | MarkTree): Mark | undefined {
   return newest;
 }
 
+/** The tree with another mark at a leaf that stands in it. */
+export function withMark(tree: MarkTree | undefined, field: FieldPointer, mark: Mark): MarkTree | undefined {
+  return tree === undefined ? undefined : marked(tree, keysOf(field), mark);
+}
+
+function marked(tree: MarkTree, [key, ...rest]: readonly string[], mark: Mark): MarkTree {
+  if (key === undefined) return tree;
+  const child = childOf(tree, key);
+  if (child === undefined) return tree;
+  const next = isMark(child) ? mark : marked(child, rest, mark);
+  return Object.fromEntries(Object.entries(tree).map(([name, node]) => [name, name === key ? next : node]));
+}
+
 export function childOf(tree: MarkTree, key: string): Mark | MarkTree | undefined {
   return Object.hasOwn(tree, key) ? tree[key] : undefined;
 }

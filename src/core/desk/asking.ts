@@ -1,0 +1,69 @@
+import { epochMs } from '../brand.ts';
+import type { Draft } from './draft.ts';
+
+/**
+ * Asks for a snapshot that is younger than this moment, and returns the number of the `get` that will answer. Several
+ * questions of one moment share one `get`.
+ */
+export function need(draft: Draft): number {
+  const serial = draft.desk.asking.last + 1;
+  if (draft.desk.asking.needed < serial) draft.desk.asking = { ...draft.desk.asking, needed: serial };
+  return serial;
+}
+
+export function isAnswered(draft: Draft, serial: number): boolean {
+  return draft.desk.asking.answered >= serial;
+}
+
+/** Sends the `get` that is needed, unless it is under way, must wait, or nobody would hear the answer. */
+export function ask(draft: Draft): void {
+  const { asking, linked, sight } = draft.desk;
+  if (!linked || asking.answered >= asking.needed) return;
+  if (asking.pending !== undefined && asking.pending.serial >= asking.needed) return;
+  if (asking.retryAt !== undefined && asking.retryAt > draft.now) return;
+  const serial = asking.last + 1;
+  const { retryAt: _, ...rest } = asking;
+  draft.desk.asking = {
+    ...rest,
+    last: serial,
+    pending: {
+      serial,
+      version: sight.view?.version ?? 0,
+      incarnation: sight.view?.incarnation ?? 0,
+      landed: [...draft.desk.commands.values()].some(({ incarnation }) => incarnation === sight.view?.incarnation),
+    },
+  };
+  draft.get(serial);
+}
+
+export function asked(draft: Draft, serial: number): void {
+  const { pending } = draft.desk.asking;
+  if (pending?.serial !== serial) return;
+  const until = epochMs(draft.now + draft.context.settings.answerMs);
+  draft.desk.asking = { ...draft.desk.asking, pending: { ...pending, until } };
+}
+
+/** The answer to number `serial` has been worked in. Answers to older ones still count as answers to those. */
+export function answered(draft: Draft, serial: number): void {
+  const { asking } = draft.desk;
+  if (serial <= asking.answered) return;
+  const { pending, retryAt: _, ...rest } = asking;
+  const waiting = pending !== undefined && pending.serial > serial ? { pending } : {};
+  draft.desk.asking = { ...rest, ...waiting, answered: serial, failures: 0 };
+}
+
+/** No answer, or one that helps nobody: again after a pause that grows. A later number answers earlier questions too. */
+export function unanswered(draft: Draft, serial: number): void {
+  const { asking } = draft.desk;
+  if (asking.pending?.serial !== serial) return;
+  const { pending: _, ...rest } = asking;
+  const failures = asking.failures + 1;
+  draft.desk.asking = { ...rest, failures, retryAt: later(draft, failures) };
+}
+
+/** Full jitter below a ceiling that doubles. */
+export function later(draft: Draft, failures: number): ReturnType<typeof epochMs> {
+  const { backoffMs, backoffMsMax } = draft.context.settings;
+  const ceiling = Math.min(backoffMsMax, backoffMs * 2 ** Math.min(failures, 20));
+  return epochMs(draft.now + Math.ceil(ceiling * (0.5 + draft.context.fraction() / 2)));
+}

@@ -1,0 +1,175 @@
+import { isOpenCommand, isOpenField } from '../command/clocks.ts';
+import type { Command, CommandField } from '../command/command.ts';
+import { leftBehind } from '../command/ending.ts';
+import type { FieldFacts } from '../command/events.ts';
+import type { Write } from '../command/write.ts';
+import { jsonEqual } from '../json/json-equal.ts';
+import type { JsonValue } from '../json/json.ts';
+import { leavesOf, overlaps, valueAt } from '../json/json-pointer.ts';
+import { modelEqual } from '../model/model-equal.ts';
+import { commandSource, markAt, sourceOf, withMark, type ShadowView } from '../view/view.ts';
+import type { Draft } from './draft.ts';
+
+/** Where a write came to lie: what the commands it carries learn from that, and what becomes of ended ones. */
+
+export interface Landing {
+  readonly version: number;
+  readonly from: 'accepted' | 'get';
+  readonly stamp: number;
+}
+
+export function landed(draft: Draft, write: Write, landing: Landing): void {
+  draft.setWrite({ ...write, state: 'accepted', acceptedVersion: landing.version });
+  const { lane } = draft.desk;
+  if (lane !== undefined && lane.stage !== 'reading' && lane.write.id === write.id) draft.clearLane();
+  delete draft.desk.pause;
+  switch (write.purpose) {
+    case 'commands':
+      landedCommands(draft, write, landing);
+      return;
+    case 'restore':
+    case 'withdraw':
+      for (const id of write.commandIds) {
+        const restored = leavesOf(write.patch).some(([, value]) => value !== null);
+        draft.apply(id, { type: 'ending', result: restored ? 'restored' : 'withdrawn', detail: write.patch });
+      }
+      return;
+    case 'nudge':
+      return;
+  }
+}
+
+function landedCommands(draft: Draft, write: Write, landing: Landing): void {
+  const { view } = draft.desk.sight;
+  const next = view !== undefined && view.version + 1 === landing.version ? view : undefined;
+  // All facts first: one command of the write must not look like foreign work to the next.
+  const events = write.commandIds.flatMap((id) => {
+    const command = draft.command(id);
+    if (command === undefined) return [];
+    const facts = command.fields.map((field) => factsOf(draft, { command, field, write, view: next }));
+    return [{ id, facts }];
+  });
+  for (const { id, facts } of events) {
+    draft.apply(id, { type: 'accepted', ...landing, incarnation: view?.incarnation ?? 1, facts });
+  }
+  if (view !== undefined && landing.version <= view.version) attribute(draft, write, view);
+  dropOlderAttempts(draft, write);
+  const { nudgeAfterMs } = draft.context.settings;
+  draft.desk.nudge = { at: (draft.now + nudgeAfterMs) as Command['createdAt'], count: 0 };
+}
+
+function factsOf(
+  draft: Draft,
+  {
+    command,
+    field,
+    write,
+    view,
+  }: { command: Command; field: CommandField; write: Write; view: ShadowView | undefined },
+): FieldFacts {
+  const { model } = draft.context;
+  const before = view === undefined ? beforeOf(write, field) : valueAt(view.state.desired, field.field);
+  const restoreTo = restoreTarget(draft, { command, field, before, view });
+  const known = view ?? draft.desk.sight.view;
+  const reported = valueAt(known?.state.reported, field.field);
+  const annotations = model.annotations(field.field);
+  const alreadyEqual =
+    field.desired === null ? before === undefined : modelEqual({ desired: field.desired, reported, annotations });
+  const plain = view !== undefined && draft.desk.word === undefined;
+  const quiet = before === undefined || modelEqual({ desired: before, reported, annotations });
+  const settled =
+    plain && alreadyEqual && quiet && draft.desk.presence.state !== 'offline' && !othersOpen(draft, command, field);
+  return { field: field.field, ...(restoreTo === undefined ? {} : { restoreTo }), alreadyEqual, settled };
+}
+
+function beforeOf(write: Write, { field }: CommandField): JsonValue | undefined {
+  return Object.hasOwn(write.before, field) ? write.before[field] : undefined;
+}
+
+/** The last desired value that was confirmed or foreign: an unconfirmed wish of ours hands on what it would restore. */
+function restoreTarget(
+  draft: Draft,
+  {
+    command,
+    field,
+    before,
+    view,
+  }: { command: Command; field: CommandField; before: JsonValue | undefined; view: ShadowView | undefined },
+): JsonValue | undefined {
+  if (before === undefined) return undefined;
+  const mark = markAt((view ?? draft.desk.sight.view)?.marks.desired, field.field);
+  const source = mark === undefined ? undefined : sourceOf(mark);
+  if (source?.kind !== 'command' || source.commandId === command.id) return before;
+  const owner = draft.command(source.commandId)?.fields.find((candidate) => candidate.field === field.field);
+  if (owner === undefined || owner.state.outcome === 'confirmed' || !jsonEqual(owner.desired, before)) return before;
+  return owner.restoreTo;
+}
+
+function othersOpen(draft: Draft, command: Command, { field }: CommandField): boolean {
+  return draft
+    .openCommands()
+    .some(
+      (other) =>
+        other.id !== command.id &&
+        other.version !== undefined &&
+        other.fields.some((candidate) => isOpenField(candidate) && overlaps({ left: candidate.field, right: field })),
+    );
+}
+
+/** A snapshot does not name authors. Once we know that the write landed, what stands of it is ours. */
+function attribute(draft: Draft, write: Write, view: ShadowView): void {
+  let desired = view.marks.desired;
+  for (const id of write.commandIds) {
+    for (const field of draft.command(id)?.fields ?? []) {
+      const mark = markAt(desired, field.field);
+      const standing = valueAt(view.state.desired, field.field);
+      if (mark === undefined || standing === undefined || !jsonEqual(standing, field.desired)) continue;
+      desired = withMark(desired, field.field, [mark[0], mark[1], commandSource(id)]);
+    }
+  }
+  if (desired === view.marks.desired || desired === undefined) return;
+  draft.desk.sight = { ...draft.desk.sight, view: { ...view, marks: { ...view.marks, desired } } };
+}
+
+/** Earlier attempts for the same commands can tell nothing new. */
+function dropOlderAttempts(draft: Draft, write: Write): void {
+  for (const other of draft.desk.writes.values()) {
+    if (other.purpose === 'commands' && other.commandIds.every((id) => write.commandIds.includes(id))) {
+      draft.setWrite({ ...other, state: 'dropped' });
+    }
+  }
+}
+
+/** A write that surely had no effect. Ended commands that waited for it have nothing left in desired. */
+export function dropped(draft: Draft, write: Write): void {
+  draft.setWrite({ ...write, state: 'dropped' });
+  if (write.purpose !== 'commands') return;
+  for (const id of write.commandIds) {
+    const command = draft.command(id);
+    if (command === undefined || isOpenCommand(command) || command.version !== undefined) continue;
+    if (command.endResult === 'not_yet') draft.apply(id, { type: 'ending', result: 'withdrawn' });
+  }
+}
+
+/** Runs once for every command that reached its end: `onEnd` concerns what it left in desired. */
+export function settleEnded(draft: Draft): void {
+  for (let id = draft.ended.shift(); id !== undefined; id = draft.ended.shift()) {
+    const command = draft.command(id);
+    if (command === undefined || command.status === 'succeeded') continue;
+    if (command.version === undefined) {
+      if (isCarried(draft, command)) draft.apply(id, { type: 'ending', result: 'not_yet' });
+      continue;
+    }
+    const { view } = draft.desk.sight;
+    const left = view === undefined ? [] : leftBehind(command, view);
+    if (left.length > 0)
+      draft.apply(id, { type: 'ending', result: command.policy.onEnd === 'keep' ? 'kept' : 'not_yet' });
+    else if (command.status !== 'superseded') draft.apply(id, { type: 'ending', result: 'kept' });
+  }
+}
+
+function isCarried(draft: Draft, { id }: Command): boolean {
+  return [...draft.desk.writes.values()].some(
+    ({ purpose, commandIds }) => purpose === 'commands' && commandIds.includes(id),
+  );
+}

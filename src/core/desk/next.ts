@@ -1,0 +1,236 @@
+import { unreachable } from '../assert.ts';
+import { epochMs, type CommandId, type WriteId } from '../brand.ts';
+import { isOpenCommand } from '../command/clocks.ts';
+import type { Command } from '../command/command.ts';
+import { isTakenOver } from '../command/ending.ts';
+import type { Write } from '../command/write.ts';
+import type { Presence } from '../presence/presence.ts';
+import type { ShadowRef } from '../shadow/shadow-ref.ts';
+import type { ShadowView } from '../view/view.ts';
+import { ask, asked, need, unanswered } from './asking.ts';
+import { checkDeadlines, refuseOffline, syncClocks } from './deadlines.ts';
+import type { Desk, DeskContext, DeskEvent, DeskStep } from './desk.ts';
+import { Draft } from './draft.ts';
+import { advance, loseTrack, onRejected } from './lane.ts';
+import { dropped, settleEnded } from './landing.ts';
+import { look, onAbsent, onAccepted, onDeleted, onHoldOver, onRead, onUnread } from './seeing.ts';
+
+/** What the ledger holds of a shadow. */
+export interface Kept {
+  readonly view?: ShadowView;
+  readonly open: readonly Command[];
+  readonly ended: readonly Command[];
+  readonly writes: readonly Write[];
+}
+
+/**
+ * A desk from what was stored. Nobody followed the shadow in the meantime, so clocks stand still and every open write has
+ * an unknown result: a snapshot comes before anything else.
+ */
+export function openDesk(ref: ShadowRef, kept: Kept, presence: Presence): Desk {
+  const commands = new Map<CommandId, Command>();
+  for (const command of [...kept.ended.slice(-ENDED_MAX), ...kept.open].sort(byId)) {
+    commands.set(command.id, { ...command, clock: { leftMs: command.clock.leftMs } });
+  }
+  const writes = new Map<WriteId, Write>(kept.writes.map((write) => [write.id, write]));
+  const newest = [...writes.values()]
+    .filter(({ purpose }) => purpose === 'commands')
+    .sort(byId)
+    .at(-1);
+  const mustAsk = commands.size > 0 || newest !== undefined;
+  return {
+    ref,
+    sight: { held: [], ...(kept.view === undefined ? {} : { view: kept.view }) },
+    commands,
+    writes,
+    presence,
+    linked: false,
+    fresh: false,
+    ...(newest === undefined
+      ? {}
+      : {
+          lane: {
+            purpose: 'commands' as const,
+            commandIds: newest.commandIds,
+            attempt: newest.attempt,
+            stage: 'resolving' as const,
+            write: newest,
+            serial: 1,
+          },
+        }),
+    asking: { last: 0, answered: 0, needed: mustAsk ? 1 : 0, failures: 0 },
+    overdue: new Map(),
+    alone: new Set(),
+  };
+}
+
+const byId = (left: { readonly id: string }, right: { readonly id: string }): number => (left.id < right.id ? -1 : 1);
+
+/** Ended commands kept for late proof; older ones are settled as they are. */
+const ENDED_MAX = 32;
+
+/** The next desk: state + event + now gives state + changes + effects. Never writes into its arguments. */
+export function next(desk: Desk, event: DeskEvent, context: DeskContext): DeskStep {
+  const draft = new Draft(desk, context);
+  happen(draft, event);
+  follow(draft);
+  return draft.step();
+}
+
+function happen(draft: Draft, event: DeskEvent): void {
+  switch (event.type) {
+    case 'create':
+      draft.add(event.command, {
+        event: 'created',
+        by: event.command.author,
+        ...(event.detail === undefined ? {} : { detail: event.detail }),
+      });
+      return;
+    case 'uncreate':
+      draft.forget(event.id);
+      return;
+    case 'accepted':
+      onAccepted(draft, event.update);
+      return;
+    case 'read':
+      onRead(draft, event.read, event.serial);
+      return;
+    case 'absent':
+      onAbsent(draft, event.serial);
+      return;
+    case 'unread':
+      onUnread(draft, event.serial);
+      return;
+    case 'deleted':
+      onDeleted(draft, event.version);
+      return;
+    case 'rejected': {
+      const write = draft.write(event.writeId);
+      if (write !== undefined) onRejected(draft, write, event);
+      return;
+    }
+    case 'published':
+      onPublished(draft, event.writeId);
+      return;
+    case 'unpublished':
+      onUnpublished(draft, event);
+      return;
+    case 'asked':
+      asked(draft, event.serial);
+      return;
+    case 'presence':
+      draft.desk.presence = event.presence;
+      return;
+    case 'link':
+      onLink(draft, event.up);
+      return;
+    case 'cancel':
+    case 'extend':
+      draft.apply(event.id, event);
+      return;
+    case 'retry':
+      draft.apply(event.id, { ...event, type: 'retried' });
+      draft.desk.nudge = { at: draft.now, count: -1 };
+      need(draft);
+      return;
+    case 'ask':
+      need(draft);
+      return;
+    case 'tick':
+      onTick(draft);
+      return;
+    default:
+      unreachable(event);
+  }
+}
+
+/** What follows from the new state, whatever led to it. */
+function follow(draft: Draft): void {
+  refuseOffline(draft);
+  checkDeadlines(draft);
+  advance(draft);
+  if (draft.lookAgain) look(draft, false);
+  settleEnded(draft);
+  if (draft.desk.lane === undefined) {
+    advance(draft);
+    settleEnded(draft);
+  }
+  tidy(draft);
+  syncClocks(draft);
+  planResync(draft);
+  ask(draft);
+}
+
+function onPublished(draft: Draft, writeId: WriteId): void {
+  const { lane } = draft.desk;
+  if (lane?.stage !== 'writing' || lane.write.id !== writeId) return;
+  draft.desk.lane = { ...lane, until: epochMs(draft.now + draft.context.settings.answerMs) };
+}
+
+function onUnpublished(draft: Draft, { writeId, sent }: Extract<DeskEvent, { type: 'unpublished' }>): void {
+  const { lane } = draft.desk;
+  if (lane?.stage !== 'writing' || lane.write.id !== writeId) return;
+  if (sent === 'unknown') {
+    loseTrack(draft, lane.write);
+    return;
+  }
+  const { write, guard, purpose, commandIds, attempt } = lane;
+  draft.clearLane();
+  dropped(draft, write);
+  // A guarded task keeps its guard; everything else is found again in the queue.
+  if (guard?.type === 'as_before') {
+    draft.desk.lane = { purpose, commandIds, guard, attempt, stage: 'reading', serial: need(draft) };
+  }
+}
+
+/** Without a link nothing is heard: what is on the wire has an unknown result, and asking again starts from scratch. */
+function onLink(draft: Draft, up: boolean): void {
+  if (up === draft.desk.linked) return;
+  draft.desk.linked = up;
+  const { pending: _, retryAt: __, ...asking } = draft.desk.asking;
+  draft.desk.asking = { ...asking, failures: 0 };
+  if (up) {
+    if (draft.desk.commands.size > 0 || draft.desk.lane !== undefined) need(draft);
+    return;
+  }
+  draft.desk.fresh = false;
+  const { lane } = draft.desk;
+  if (lane?.stage === 'writing' && lane.until !== undefined) loseTrack(draft, lane.write);
+}
+
+function onTick(draft: Draft): void {
+  onHoldOver(draft);
+  const { pending } = draft.desk.asking;
+  if (pending?.until !== undefined && draft.now >= pending.until) unanswered(draft, pending.serial);
+}
+
+/** Reads a shadow with open commands from time to time, even if all messages got lost. */
+function planResync(draft: Draft): void {
+  const { linked, resyncAt } = draft.desk;
+  if (!linked || draft.openCommands().length === 0) {
+    delete draft.desk.resyncAt;
+    return;
+  }
+  if (resyncAt !== undefined && draft.now < resyncAt) return;
+  if (resyncAt !== undefined) need(draft);
+  const { settings } = draft.context;
+  draft.desk.resyncAt = epochMs(draft.now + Math.ceil(settings.resyncMs * (0.75 + draft.context.fraction() / 2)));
+}
+
+/** Drops from the desk what can no longer change: the ledger has it. */
+function tidy(draft: Draft): void {
+  const { view } = draft.desk.sight;
+  let kept = 0;
+  for (const command of [...draft.desk.commands.values()].reverse()) {
+    if (isOpenCommand(command) || command.endResult === 'not_yet') continue;
+    const late = command.status === 'timed_out' || command.status === 'expired';
+    const provable =
+      late &&
+      command.version !== undefined &&
+      (view === undefined ||
+        (command.incarnation === view.incarnation &&
+          !command.fields.some((field) => field.state.outcome !== 'confirmed' && isTakenOver(field, command, view))));
+    if (provable && kept < ENDED_MAX) kept += 1;
+    else draft.forget(command.id);
+  }
+}

@@ -1,0 +1,135 @@
+import type { CommandId, FieldPointer } from '../brand.ts';
+import { isOpenCommand } from '../command/clocks.ts';
+import { isTakenOver } from '../command/ending.ts';
+import { judge } from '../command/judge.ts';
+import { writeIdOf, type Write } from '../command/write.ts';
+import type { JsonObject } from '../json/json.ts';
+import { leavesOf } from '../json/json-pointer.ts';
+import { newIncarnation, seeAccepted, seeSnapshot, type AcceptedUpdate, type ReadShadow } from '../view/sight.ts';
+import { absentView, commandSource, foreignSource } from '../view/view.ts';
+import { answered, need, unanswered } from './asking.ts';
+import type { Draft } from './draft.ts';
+import { landed } from './landing.ts';
+
+/** What messages do to the view, and what the view then says of the commands. */
+
+/** `accepted` is a patch: its token is matched to a write first, whatever its version; then it may change the view. */
+export function onAccepted(draft: Draft, update: AcceptedUpdate): void {
+  const write = draft.write(writeIdOf(update.clientToken));
+  const source = write === undefined ? () => foreignSource(update.clientToken) : sourceFor(draft, write);
+  const before = draft.desk.sight.view;
+  const seenBefore = before !== undefined && update.version <= before.version;
+  if (write !== undefined)
+    landed(draft, write, { version: update.version, from: 'accepted', stamp: update.timestamp ?? 0 });
+  if (seenBefore) {
+    if (write !== undefined) look(draft, false);
+    return;
+  }
+  const { sight, seen } = seeAccepted(draft.desk.sight, { update, source }, { ref: draft.desk.ref, now: draft.now });
+  draft.desk.sight = sight;
+  if (sight.view === undefined) need(draft);
+  if (seen !== 'applied') return;
+  const alone = sight.view?.version === update.version && update.state.cleared !== true;
+  draft.touch(alone ? touchedBy(update) : undefined);
+  look(draft, before?.state.reported !== sight.view?.state.reported);
+}
+
+export function onRead(draft: Draft, read: ReadShadow, serial: number | undefined): void {
+  const { pending } = draft.desk.asking;
+  const known = draft.desk.sight.view;
+  const ours = pending !== undefined && pending.serial === serial;
+  // Lower than what the service had told us before we asked: its versions started anew.
+  const reset =
+    ours && known !== undefined && pending.incarnation === known.incarnation && read.version < pending.version;
+  if (reset) draft.desk.sight = newIncarnation(draft.desk.sight, { ref: draft.desk.ref, now: draft.now });
+  const { sight, seen } = seeSnapshot(draft.desk.sight, read, { ref: draft.desk.ref, now: draft.now });
+  draft.desk.sight = sight;
+  if (serial !== undefined) {
+    answered(draft, serial);
+    draft.desk.fresh = true;
+  }
+  if (seen !== 'applied') return;
+  if (known !== sight.view) draft.touch(undefined);
+  look(draft, true);
+}
+
+/** 404: it does not exist. Whether it ever did in this life decides whether something was deleted. */
+export function onAbsent(draft: Draft, serial: number): void {
+  const { pending } = draft.desk.asking;
+  const known = draft.desk.sight.view;
+  const place = { ref: draft.desk.ref, now: draft.now };
+  if (pending?.serial === serial) {
+    if (known === undefined) {
+      draft.desk.sight = { ...draft.desk.sight, view: absentView(place.ref, 1, place.now) };
+    } else if (pending.incarnation === known.incarnation && (pending.version > 0 || pending.landed)) {
+      draft.desk.sight = newIncarnation(draft.desk.sight, place);
+    }
+  }
+  answered(draft, serial);
+  draft.desk.fresh = true;
+  draft.touch(undefined);
+  look(draft, true);
+}
+
+export function onUnread(draft: Draft, serial: number): void {
+  unanswered(draft, serial);
+}
+
+/** Carries the version that was deleted (R48); one from before what we know is an old story (B10). */
+export function onDeleted(draft: Draft, version: number): void {
+  const known = draft.desk.sight.view;
+  if (known === undefined || known.version === 0 || version < known.version) return;
+  draft.desk.sight = newIncarnation(draft.desk.sight, { ref: draft.desk.ref, now: draft.now });
+  draft.touch(undefined);
+  look(draft, true);
+}
+
+/** Waiting for the missing ones is over: a snapshot repairs the gap. */
+export function onHoldOver(draft: Draft): void {
+  const { holdUntil, ...rest } = draft.desk.sight;
+  if (holdUntil === undefined || draft.now < holdUntil) return;
+  draft.desk.sight = { ...rest, held: rest.held };
+  need(draft);
+}
+
+/** Judges every command that was accepted against the view as it is now. */
+export function look(draft: Draft, reportedChanged: boolean): void {
+  const { view } = draft.desk.sight;
+  if (view === undefined) return;
+  if (reportedChanged) setWord(draft, view.state.reported);
+  for (const command of draft.desk.commands.values()) {
+    if (command.version === undefined) continue;
+    if (!isOpenCommand(command)) {
+      const open = command.fields.filter(({ state }) => state.outcome !== 'confirmed');
+      if (open.some((field) => isTakenOver(field, command, view))) continue;
+    }
+    const { word } = draft.desk;
+    const findings = judge(command, { view, ...(word === undefined ? {} : { word }), model: draft.context.model });
+    draft.apply(command.id, { type: 'judged', findings });
+  }
+}
+
+function setWord(draft: Draft, reported: JsonObject | undefined): void {
+  const word = draft.context.readWord(reported, draft.desk.sight.view);
+  if (word === undefined) delete draft.desk.word;
+  else draft.desk.word = word;
+}
+
+/** By leaf, the youngest command of the write that asks for it. */
+function sourceFor(draft: Draft, write: Write): (field: FieldPointer) => string {
+  const owners = new Map<FieldPointer, CommandId>();
+  for (const id of write.commandIds) {
+    for (const { field } of draft.command(id)?.fields ?? []) owners.set(field, id);
+  }
+  const fallback = write.commandIds.at(-1);
+  return (field) => {
+    const id = owners.get(field) ?? fallback;
+    return id === undefined ? foreignSource(undefined) : commandSource(id);
+  };
+}
+
+function touchedBy(update: AcceptedUpdate): FieldPointer[] | undefined {
+  const { desired, reported } = update.state;
+  if (desired === null || reported === null) return undefined;
+  return [...leavesOf(desired ?? {}), ...leavesOf(reported ?? {})].map(([field]) => field);
+}
