@@ -33,6 +33,7 @@ export const PROBLEMS = {
   version_conflict: { retry: 'after_get', http: 409, exit: 5 },
   idempotency_mismatch: { retry: 'never', http: 422, exit: 5 },
   command_ended: { retry: 'never', http: 409, exit: 5 },
+  too_many_commands: { retry: 'backoff', http: 429, exit: 7 },
   command_open: { retry: 'never', http: 409, exit: 5 },
   count_mismatch: { retry: 'never', http: 409, exit: 5 },
   // the shadow service's own refusals that are none of the above

@@ -73,6 +73,8 @@ export function aWrite(number: number, changes: Partial<Write> = {}): Write {
     purpose: 'commands',
     commandIds: [commandId(number)],
     patch: { targetC: 21 },
+    base: { version: 6, incarnation: 1, stamp: 1_790_000 },
+    before: {},
     attempt: 1,
     createdAt: at(number),
     state: 'open',
@@ -86,12 +88,12 @@ export function aView(key: string, changes: Partial<ShadowView> = {}): ShadowVie
     version: 7,
     incarnation: 1,
     state: { desired: { targetC: 21 }, reported: { targetC: 20 } },
-    metadata: { desired: { targetC: { timestamp: 1_790_000 } } },
-    owners: {},
-    reportedAt: {},
+    marks: { desired: { targetC: [1_790_000, 7, 'f:'] }, reported: { targetC: [1_790_000, 6, ''] } },
+    desiredVersion: 7,
+    stamp: 1_790_000,
     seenAt: T0,
     ...changes,
-  } as ShadowView;
+  };
 }
 
 export function aDrift(key: string, field: string, changes: Partial<DriftEntry> = {}): DriftEntry {

@@ -1,0 +1,196 @@
+import type { CommandId } from '../core/brand.ts';
+import { isOpenCommand } from '../core/command/clocks.ts';
+import type { Command } from '../core/command/command.ts';
+import { newCommand, type Wish } from '../core/command/new-command.ts';
+import type { DeskEvent } from '../core/desk/desk.ts';
+import { objectFromLeaves } from '../core/json/json-pointer.ts';
+import { problem } from '../core/problem.ts';
+import { fail, ok, type Result } from '../core/result.ts';
+import type { Model } from '../core/model/model.ts';
+import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
+import type { IdempotencyRecord, Ledger, LedgerChange } from '../ports/ledger.ts';
+import type { Metrics } from '../ports/metrics.ts';
+import type { CommandAction, CreateCommand, CreatedCommand } from './cloud.ts';
+import type { Desks } from './desks.ts';
+import type { Hub } from './hub.ts';
+import type { Ids } from './ids.ts';
+import type { SteadyTime } from './steady-time.ts';
+
+export interface CommandDeskOptions {
+  readonly ledger: Ledger;
+  readonly desks: Desks;
+  readonly hub: Hub;
+  readonly ids: Ids;
+  readonly time: SteadyTime;
+  readonly metrics: Metrics;
+  readonly modelOf: (ref: ShadowRef) => Model;
+  /** Open commands one shadow may have (G4). */
+  readonly openPerShadowMax: number;
+}
+
+/** Takes wishes and what people do with commands. */
+export class CommandDesk {
+  readonly #options: CommandDeskOptions;
+  /** Requests under way, by idempotency key: fifty at once are one command (D6). */
+  readonly #creating = new Map<string, { fingerprint: string; result: Promise<Result<CreatedCommand>> }>();
+
+  constructor(options: CommandDeskOptions) {
+    this.#options = options;
+  }
+
+  async create(request: CreateCommand): Promise<Result<CreatedCommand>> {
+    const { idempotency } = request;
+    if (idempotency === undefined) return this.#create(request);
+    const { key, fingerprint } = idempotency;
+    const underWay = this.#creating.get(key);
+    if (underWay !== undefined) {
+      if (underWay.fingerprint !== fingerprint) return mismatch(key);
+      const result = await underWay.result;
+      return result.ok ? ok({ ...result.value, replayed: true }) : result;
+    }
+    const result = this.#createOnce(request, { key, fingerprint });
+    this.#creating.set(key, { fingerprint, result });
+    try {
+      return await result;
+    } finally {
+      this.#creating.delete(key);
+    }
+  }
+
+  async act(id: CommandId, action: CommandAction): Promise<Result<Command>> {
+    const { ledger, desks } = this.#options;
+    const found = await ledger.command(id);
+    if (!found.ok) return found;
+    if (found.value === undefined) return notFound(id);
+    // The desk knows more than the ledger may have been told so far.
+    const entry = await desks.open(found.value.ref);
+    const command = entry.desk?.commands.get(id) ?? found.value;
+    switch (action.type) {
+      case 'cancel':
+        return isOpenCommand(command) ? this.#tell(command, { ...action, by: action.by.name, id }) : ended(command);
+      case 'extend':
+        return this.#extend(command, action);
+      case 'retry':
+        if (isOpenCommand(command)) return this.#tell(command, { ...action, by: action.by.name, id });
+        return this.#again(command, action, { patch: command.patch, retryOf: id });
+      case 'rollback':
+        return this.#rollBack(command, action);
+    }
+  }
+
+  async #createOnce(
+    request: CreateCommand,
+    idempotency: NonNullable<CreateCommand['idempotency']>,
+  ): Promise<Result<CreatedCommand>> {
+    const { ledger, time } = this.#options;
+    const known = await ledger.idempotency(idempotency.key);
+    if (!known.ok) return known;
+    if (known.value !== undefined) {
+      if (known.value.fingerprint !== idempotency.fingerprint) return mismatch(idempotency.key);
+      const command = await ledger.command(known.value.commandId);
+      if (!command.ok) return command;
+      return command.value === undefined
+        ? notFound(known.value.commandId)
+        : ok({ command: command.value, replayed: true });
+    }
+    const record = (commandId: CommandId): IdempotencyRecord => ({ ...idempotency, commandId, createdAt: time.now() });
+    return this.#create(request, (id) => [{ type: 'idempotency', record: record(id) }]);
+  }
+
+  async #create(
+    { by, ...request }: CreateCommand,
+    extra: (id: CommandId) => readonly LedgerChange[] = () => [],
+  ): Promise<Result<CreatedCommand>> {
+    const id = this.#options.ids.next() as CommandId;
+    return this.#place({ ...request, id, author: by.name }, extra(id));
+  }
+
+  async #place(wish: Wish, extra: readonly LedgerChange[] = []): Promise<Result<CreatedCommand>> {
+    const { desks, time, modelOf, metrics, openPerShadowMax } = this.#options;
+    const made = newCommand(wish, { now: time.now(), model: modelOf(wish.ref) });
+    if (!made.ok) return made;
+    const entry = await desks.open(wish.ref);
+    if ((entry.desk?.commands.size ?? 0) >= openPerShadowMax) {
+      return fail(problem('too_many_commands', `the shadow has ${openPerShadowMax} commands that are not done`));
+    }
+    const stored = await desks.sendDurably(
+      wish.ref,
+      { type: 'create', command: made.value },
+      { extra, refusable: true },
+    );
+    if (!stored.ok) return stored;
+    metrics.count('shadow_commands_created_total', { kind: 'shadow' });
+    return ok({
+      command: desks.peek(wish.ref)?.desk?.commands.get(wish.id) ?? { ...made.value, revision: 1 },
+      replayed: false,
+    });
+  }
+
+  async #extend(command: Command, action: Extract<CommandAction, { type: 'extend' }>): Promise<Result<Command>> {
+    if (!isOpenCommand(command)) return ended(command);
+    const { expiresAt, applyMoreMs } = action;
+    if (expiresAt === undefined && applyMoreMs === undefined) {
+      return fail(problem('invalid_request', 'say by how much: expiresAt or applyMoreMs'));
+    }
+    if (expiresAt !== undefined && expiresAt <= this.#options.time.now()) {
+      return fail(problem('invalid_request', 'expiresAt is past', { at: '/expiresAt' }));
+    }
+    if (applyMoreMs !== undefined && !(applyMoreMs > 0)) {
+      return fail(problem('invalid_request', 'applyMoreMs is above 0', { at: '/applyMoreMs' }));
+    }
+    return this.#tell(command, { ...action, by: action.by.name, id: command.id });
+  }
+
+  /** Back to what was desired before, unless somebody has changed these fields since. */
+  async #rollBack(command: Command, action: CommandAction): Promise<Result<Command>> {
+    if (isOpenCommand(command)) return fail(problem('command_open', 'it is not done: cancel it instead'));
+    if (command.version === undefined)
+      return fail(problem('invalid_request', 'it was never written; there is nothing to roll back'));
+    const leaves = command.fields.map(({ field, restoreTo }) => [field, restoreTo ?? null] as const);
+    return this.#again(command, action, {
+      patch: objectFromLeaves(leaves),
+      rollbackOf: command.id,
+      ifVersion: command.version,
+    });
+  }
+
+  async #again(
+    command: Command,
+    { by, reason }: CommandAction,
+    more: Pick<Wish, 'patch' | 'retryOf' | 'rollbackOf' | 'ifVersion'>,
+  ): Promise<Result<Command>> {
+    const { policy } = command;
+    const id = this.#options.ids.next() as CommandId;
+    const expiresInMs = Math.max(1, policy.expiresAt - command.createdAt);
+    const made = await this.#place({
+      id,
+      ref: command.ref,
+      author: by.name,
+      reason,
+      applyWithinMs: policy.applyWithinMs,
+      expiresInMs,
+      whenOffline: policy.whenOffline,
+      onEnd: policy.onEnd,
+      ...more,
+    });
+    return made.ok ? ok(made.value.command) : made;
+  }
+
+  async #tell(command: Command, event: DeskEvent): Promise<Result<Command>> {
+    const { desks, ledger } = this.#options;
+    const stored = await desks.sendDurably(command.ref, event);
+    if (!stored.ok) return stored;
+    const after = await ledger.command(command.id);
+    if (!after.ok) return after;
+    return after.value === undefined ? notFound(command.id) : ok(after.value);
+  }
+}
+
+export const notFound = (id: CommandId): Result<never> =>
+  fail(problem('command_not_found', `no command ${id.slice(0, 64)}`));
+
+const ended = ({ status }: Command): Result<never> =>
+  fail(problem('command_ended', `the command has ended: ${status}`));
+
+const mismatch = (key: string): Result<never> =>
+  fail(problem('idempotency_mismatch', `the idempotency key ${key.slice(0, 64)} was used for another request`));

@@ -1,0 +1,335 @@
+import type { CommandId, MonotonicMs, ThingName, WriteId } from '../core/brand.ts';
+import { monotonicMs } from '../core/brand.ts';
+import { tokenOf } from '../core/command/write.ts';
+import { nextLookAt } from '../core/desk/deadlines.ts';
+import type { Desk, DeskContext, DeskEvent, DeskSettings, DeskStep } from '../core/desk/desk.ts';
+import { next, openDesk } from '../core/desk/next.ts';
+import type { JsonObject } from '../core/json/json.ts';
+import type { Model } from '../core/model/model.ts';
+import type { Presence } from '../core/presence/presence.ts';
+import type { Result } from '../core/result.ts';
+import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
+import { shadowTopic } from '../protocol/topics.ts';
+import type { Cancel, Clock } from '../ports/clock.ts';
+import type { Ledger, LedgerChange, ShadowRecord } from '../ports/ledger.ts';
+import type { Log } from '../ports/log.ts';
+import type { Metrics } from '../ports/metrics.ts';
+import type { Random } from '../ports/random.ts';
+import { deviceWord } from './device-word.ts';
+import type { Ids } from './ids.ts';
+import type { Outbox } from './outbox.ts';
+import type { Recorder } from './recorder.ts';
+import type { SteadyTime } from './steady-time.ts';
+
+/** Called after every step with what was and what is; may add changes, which are stored with the step's own. */
+export type StepListener = (entry: DeskEntry, before: Desk, step: DeskStep) => readonly LedgerChange[];
+
+/** A shadow's desk in memory. Nobody but `Desks` changes it. */
+export interface DeskEntry {
+  readonly key: string;
+  readonly ref: ShadowRef;
+  readonly model: Model;
+  desk: Desk | undefined;
+  /** What the ledger held when it was opened; the drift index starts from it. */
+  kept: ShadowRecord | undefined;
+  /** Work that arrived while it is being read from the ledger. */
+  readonly mailbox: (() => void)[];
+  /** Who waits for the answer to a `get`. */
+  readers: { readonly serial: number; readonly resolve: () => void }[];
+  armed: { readonly due: MonotonicMs; readonly cancel: Cancel } | undefined;
+}
+
+export interface DesksOptions {
+  readonly ledger: Ledger;
+  readonly recorder: Recorder;
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly time: SteadyTime;
+  readonly ids: Ids;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly settings: DeskSettings;
+  readonly modelOf: (ref: ShadowRef) => Model;
+  readonly presenceOf: (thingName: ThingName) => Presence;
+  readonly onStep: StepListener;
+}
+
+const RELOAD_MS = 1_000;
+
+/**
+ * All desks: opens them from the ledger when they are first touched, runs one event after the other through the pure
+ * step, stores what it changed, performs its effects, and wakes each up when it asked to be looked at.
+ */
+export class Desks {
+  readonly #options: DesksOptions;
+  readonly #entries = new Map<string, DeskEntry>();
+  readonly #byThing = new Map<ThingName, Set<DeskEntry>>();
+  readonly #instance: string;
+  #linked = false;
+  #stopped = false;
+
+  constructor(options: DesksOptions) {
+    this.#options = options;
+    this.#instance = options.ids.next().slice(-8);
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  entries(): Iterable<DeskEntry> {
+    return this.#entries.values();
+  }
+
+  /** The desk if it is in memory. */
+  peek(ref: ShadowRef): DeskEntry | undefined {
+    return this.#entries.get(shadowKey(ref));
+  }
+
+  /** The desk, read from the ledger if it must be. */
+  async open(ref: ShadowRef): Promise<DeskEntry> {
+    const entry = this.#entry(ref);
+    if (entry.desk === undefined) await new Promise<void>((resolve) => entry.mailbox.push(resolve));
+    return entry;
+  }
+
+  /** As `open`, with a view: asks the service where none is known yet, or where `refresh` says so. */
+  async openFresh(ref: ShadowRef, refresh: boolean): Promise<DeskEntry> {
+    const entry = await this.open(ref);
+    const { desk } = entry;
+    if (desk === undefined || !this.#linked || (!refresh && desk.sight.view !== undefined)) return entry;
+    this.#run(entry, { type: 'ask' });
+    const serial = entry.desk?.asking.needed ?? 0;
+    await new Promise<void>((resolve) => {
+      const { clock, settings } = this.#options;
+      const cancel = clock.at(monotonicMs(clock.monotonic() + settings.answerMs), () => resolve());
+      entry.readers.push({ serial, resolve: () => (cancel(), resolve()) });
+    });
+    return entry;
+  }
+
+  shadowsOf(thingName: ThingName): ShadowRef[] {
+    return [...(this.#byThing.get(thingName) ?? [])].map(({ ref }) => ref);
+  }
+
+  pendingByStatus(): Map<string, number> {
+    const counts = new Map([
+      ['queued', 0],
+      ['sent', 0],
+      ['delivered', 0],
+    ]);
+    for (const { desk } of this.#entries.values()) {
+      for (const { status } of desk?.commands.values() ?? []) {
+        const count = counts.get(status);
+        if (count !== undefined) counts.set(status, count + 1);
+      }
+    }
+    return counts;
+  }
+
+  send(ref: ShadowRef, event: DeskEvent): void {
+    const entry = this.#entry(ref);
+    if (entry.desk === undefined) entry.mailbox.push(() => this.#run(entry, event));
+    else this.#run(entry, event);
+  }
+
+  /** As `send`; settles when all that the step changed is durable. With `refusable` a failure takes it back. */
+  async sendDurably(
+    ref: ShadowRef,
+    event: DeskEvent,
+    { extra = [], refusable = false }: { extra?: readonly LedgerChange[]; refusable?: boolean } = {},
+  ): Promise<Result<void>> {
+    const entry = await this.open(ref);
+    return new Promise((resolve) => this.#run(entry, event, { extra, refusable, settle: resolve }));
+  }
+
+  presenceChanged(presence: Presence): void {
+    for (const entry of this.#byThing.get(presence.thingName) ?? []) {
+      this.send(entry.ref, { type: 'presence', presence });
+    }
+  }
+
+  link(up: boolean): void {
+    this.#linked = up;
+    for (const entry of this.#entries.values()) this.send(entry.ref, { type: 'link', up });
+  }
+
+  /** The number of the `get` a token of ours names, in this process. */
+  serialOf(token: string | undefined): number | undefined {
+    const prefix = `srg-${this.#instance}-`;
+    if (token?.startsWith(prefix) !== true) return undefined;
+    const serial = Number(token.slice(prefix.length));
+    return Number.isSafeInteger(serial) ? serial : undefined;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const entry of this.#entries.values()) entry.armed?.cancel();
+  }
+
+  #entry(ref: ShadowRef): DeskEntry {
+    const key = shadowKey(ref);
+    const known = this.#entries.get(key);
+    if (known !== undefined) return known;
+    const model = this.#options.modelOf(ref);
+    const entry: DeskEntry = {
+      key,
+      ref,
+      model,
+      desk: undefined,
+      kept: undefined,
+      mailbox: [],
+      readers: [],
+      armed: undefined,
+    };
+    this.#entries.set(key, entry);
+    const siblings = this.#byThing.get(ref.thingName);
+    if (siblings === undefined) this.#byThing.set(ref.thingName, new Set([entry]));
+    else siblings.add(entry);
+    void this.#load(entry);
+    return entry;
+  }
+
+  async #load(entry: DeskEntry): Promise<void> {
+    const { ledger, clock, log, presenceOf } = this.#options;
+    const kept = await ledger.shadow(entry.ref);
+    if (this.#stopped) return;
+    if (!kept.ok) {
+      log.warn({ code: kept.problem.code }, 'a shadow could not be read from the ledger; trying again');
+      clock.at(monotonicMs(clock.monotonic() + RELOAD_MS), () => void this.#load(entry));
+      return;
+    }
+    entry.kept = kept.value;
+    entry.desk = openDesk(entry.ref, kept.value, presenceOf(entry.ref.thingName));
+    if (this.#linked) this.#run(entry, { type: 'link', up: true });
+    else this.#run(entry, { type: 'tick' });
+    for (const run of entry.mailbox.splice(0)) run();
+  }
+
+  /** Never async: nothing may change half way through a step. */
+  #run(entry: DeskEntry, event: DeskEvent, { extra = [], refusable = false, settle }: RunOptions = {}): void {
+    const before = entry.desk;
+    if (before === undefined || this.#stopped) return;
+    const step = next(before, event, this.#contextOf(entry));
+    entry.desk = step.desk;
+    const added = this.#options.onStep(entry, before, step);
+    this.#store(entry, event, step, [...extra, ...added], { refusable, settle });
+    for (const effect of step.effects) if (effect.type === 'get') this.#get(entry, effect.serial);
+    this.#arm(entry);
+    if (entry.readers.length > 0) this.#tellReaders(entry, step.desk.asking.answered);
+  }
+
+  #tellReaders(entry: DeskEntry, answered: number): void {
+    const told = entry.readers.filter(({ serial }) => serial <= answered);
+    entry.readers = entry.readers.filter(({ serial }) => serial > answered);
+    for (const { resolve } of told) resolve();
+  }
+
+  #store(
+    entry: DeskEntry,
+    event: DeskEvent,
+    step: DeskStep,
+    more: readonly LedgerChange[],
+    { refusable, settle }: { refusable: boolean; settle: RunOptions['settle'] },
+  ): void {
+    const { recorder } = this.#options;
+    const changes: LedgerChange[] = [];
+    for (const change of step.changes) {
+      if (change.type === 'view') recorder.deferView(change.view);
+      else changes.push(change);
+    }
+    for (const change of more) changes.push(change);
+    const publishes = step.effects.some(({ type }) => type === 'publish');
+    if (!step.urgent && !publishes && settle === undefined) {
+      if (changes.length > 0) recorder.defer(changes);
+      return;
+    }
+    recorder.commit(
+      changes,
+      (result) => {
+        if (result.ok)
+          for (const effect of step.effects) if (effect.type === 'publish') this.#publish(entry, effect.write);
+        if (!result.ok && refusable && event.type === 'create') this.#takeBack(entry, event.command.id, step);
+        settle?.(result.ok ? { ok: true, value: undefined } : result);
+      },
+      { refusable },
+    );
+  }
+
+  /** The commit failed: the command never was, and neither was the write that would have carried it. */
+  #takeBack(entry: DeskEntry, id: CommandId, step: DeskStep): void {
+    for (const effect of step.effects) {
+      if (effect.type !== 'publish') continue;
+      const { id: writeId } = effect.write;
+      this.#run(entry, { type: 'unpublished', writeId, sent: 'no', code: 'ledger' });
+    }
+    this.#run(entry, { type: 'uncreate', id });
+  }
+
+  #publish(entry: DeskEntry, write: Extract<DeskStep['effects'][number], { type: 'publish' }>['write']): void {
+    const token = tokenOf(write.id);
+    const writeId: WriteId = write.id;
+    const body = {
+      state: write.purpose === 'nudge' ? {} : { desired: write.patch },
+      ...(write.ifVersion === undefined ? {} : { version: write.ifVersion }),
+      clientToken: token,
+    };
+    this.#options.outbox.send({
+      token,
+      priority: 'write',
+      message: { topic: shadowTopic(entry.ref, 'update'), payload: JSON.stringify(body), qos: 1 },
+      onSent: () => this.send(entry.ref, { type: 'published', writeId }),
+      onFailed: ({ code }) => {
+        const sent = code === 'transport_offline' ? 'no' : 'unknown';
+        this.send(entry.ref, { type: 'unpublished', writeId, sent, code });
+      },
+    });
+  }
+
+  #get(entry: DeskEntry, serial: number): void {
+    const token = `srg-${this.#instance}-${serial}`;
+    const payload = JSON.stringify({ clientToken: token } satisfies JsonObject);
+    this.#options.outbox.send({
+      token: `${entry.key} ${token}`,
+      priority: entry.desk !== undefined && entry.desk.commands.size > 0 ? 'read' : 'resync',
+      message: { topic: shadowTopic(entry.ref, 'get'), payload, qos: 0 },
+      onSent: () => this.send(entry.ref, { type: 'asked', serial }),
+      onFailed: ({ code }) => this.send(entry.ref, { type: 'unread', serial, code }),
+    });
+  }
+
+  /** A timer that is early costs one look; only an earlier one needs arming anew. */
+  #arm(entry: DeskEntry): void {
+    const { clock, time } = this.#options;
+    if (entry.desk === undefined) return;
+    const at = nextLookAt(entry.desk, time.now());
+    if (at === undefined) return;
+    const due = time.due(at);
+    if (entry.armed !== undefined && entry.armed.due <= due) return;
+    entry.armed?.cancel();
+    const cancel = clock.at(due, () => {
+      entry.armed = undefined;
+      this.#run(entry, { type: 'tick' });
+    });
+    entry.armed = { due, cancel };
+  }
+
+  #contextOf(entry: DeskEntry): DeskContext {
+    const { time, settings, ids, random } = this.#options;
+    return {
+      now: time.now(),
+      model: entry.model,
+      settings,
+      newWriteId: () => ids.next() as WriteId,
+      fraction: () => random.fraction(),
+      readWord: deviceWord,
+    };
+  }
+}
+
+interface RunOptions {
+  readonly extra?: readonly LedgerChange[];
+  readonly refusable?: boolean;
+  readonly settle?: ((result: Result<void>) => void) | undefined;
+}

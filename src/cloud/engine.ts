@@ -1,0 +1,424 @@
+import type { CommandId, FieldPointer, ThingName } from '../core/brand.ts';
+import { isOpenCommand } from '../core/command/clocks.ts';
+import type { Command, TimelineEntry } from '../core/command/command.ts';
+import { DESK_SETTINGS, type Desk, type DeskSettings, type DeskStep } from '../core/desk/desk.ts';
+import type { DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
+import { explainCommand } from '../core/explain/explain-command.ts';
+import { shadowFields } from '../core/explain/shadow-fields.ts';
+import { NO_MODEL, type Model } from '../core/model/model.ts';
+import { PRESENCE_SETTINGS, type PresenceSettings } from '../core/presence/track.ts';
+import { problem } from '../core/problem.ts';
+import { done, fail, ok, type Result } from '../core/result.ts';
+import { parseThingName, type ShadowRef } from '../core/shadow/shadow-ref.ts';
+import type { Cancel, Clock } from '../ports/clock.ts';
+import type {
+  CommandFilter,
+  DriftCounts,
+  DriftFilter,
+  EventPage,
+  Ledger,
+  LedgerChange,
+  Page,
+  PageRequest,
+} from '../ports/ledger.ts';
+import type { Log } from '../ports/log.ts';
+import { NO_METRICS, type Metrics } from '../ports/metrics.ts';
+import type { Random } from '../ports/random.ts';
+import type { QoS, Transport } from '../ports/transport.ts';
+import type {
+  Actor,
+  Cloud,
+  CloudHealth,
+  CommandAction,
+  CreateCommand,
+  CreatedCommand,
+  DriftTarget,
+  Explanation,
+  NewIgnoreRule,
+  ShadowExplanation,
+  ShadowReport,
+  ThingReport,
+} from './cloud.ts';
+import { CommandDesk, notFound } from './command-desk.ts';
+import { Desks, type DeskEntry } from './desks.ts';
+import { DriftIndex } from './drift-index.ts';
+import { Hub } from './hub.ts';
+import { Ids } from './ids.ts';
+import { Outbox } from './outbox.ts';
+import { PresenceKeeper } from './presence-keeper.ts';
+import { Recorder } from './recorder.ts';
+import { Recovery } from './recovery.ts';
+import { Retention } from './retention.ts';
+import { SteadyTime } from './steady-time.ts';
+import { Watcher } from './watcher.ts';
+
+export interface CloudOptions {
+  readonly transport: Transport;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics?: Metrics;
+  readonly modelOf?: (ref: ShadowRef) => Model;
+  readonly desk?: Partial<DeskSettings>;
+  readonly presence?: Partial<PresenceSettings>;
+  /** Topic levels of the things to follow; default all (`+`). */
+  readonly things?: readonly string[];
+  readonly qos?: QoS;
+  readonly inFlightMax?: number;
+  readonly requestsPerSecond?: number;
+  /** The thing behind an MQTT client id; default: the client id, if it can be a thing name. */
+  readonly thingOfClient?: (clientId: string) => ThingName | undefined;
+  readonly willFilter?: string;
+  readonly openPerShadowMax?: number;
+  /** How long ended commands are kept. Default 30 days. */
+  readonly retentionMs?: number;
+  /** Every known shadow is read again about this often. Default 30 minutes. */
+  readonly sweepMs?: number;
+}
+
+const RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
+const SWEEP_MS = 30 * 60 * 1000;
+const OPEN_PER_SHADOW_MAX = 1_000;
+
+/** The cloud side, put together. Owns the parts and their order of start and stop; each part has a file of its own. */
+export class Engine implements Cloud {
+  readonly #options: CloudOptions;
+  readonly #metrics: Metrics;
+  readonly #time: SteadyTime;
+  readonly #hub: Hub;
+  readonly #recorder: Recorder;
+  readonly #outbox: Outbox;
+  readonly #presence: PresenceKeeper;
+  readonly #desks: Desks;
+  readonly #drift: DriftIndex;
+  readonly #commandDesk: CommandDesk;
+  readonly #watcher: Watcher;
+  readonly #recovery: Recovery;
+  readonly #retention: Retention;
+  readonly #cancels: Cancel[] = [];
+  #openCommands = 0;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: CloudOptions) {
+    const { transport, ledger, clock, random, log } = options;
+    const modelOf = options.modelOf ?? ((): Model => NO_MODEL);
+    this.#options = options;
+    this.#metrics = options.metrics ?? NO_METRICS;
+    const metrics = this.#metrics;
+    this.#time = new SteadyTime(clock);
+    const time = this.#time;
+    const ids = new Ids(clock, random);
+    const settings = { ...DESK_SETTINGS, ...options.desk };
+    this.#hub = new Hub(log, (command) => this.#measureEnd(command));
+    this.#recorder = new Recorder({ ledger, clock, log }, (changes, receipt) => this.#hub.durable(changes, receipt));
+    this.#outbox = new Outbox(transport, clock, {
+      answerMs: settings.answerMs,
+      ...(options.inFlightMax === undefined ? {} : { inFlightMax: options.inFlightMax }),
+      ...(options.requestsPerSecond === undefined ? {} : { perSecond: options.requestsPerSecond }),
+    });
+    this.#presence = new PresenceKeeper(
+      { time, clock, settings: { ...PRESENCE_SETTINGS, ...options.presence } },
+      (presence) => {
+        this.#recorder.defer([{ type: 'presence', presence }]);
+        this.#desks.presenceChanged(presence);
+      },
+    );
+    this.#drift = new DriftIndex({ ledger, recorder: this.#recorder, time, metrics, ids });
+    this.#desks = new Desks({
+      ...{
+        ledger,
+        recorder: this.#recorder,
+        outbox: this.#outbox,
+        clock,
+        random,
+        time,
+        ids,
+        log,
+        metrics,
+        settings,
+        modelOf,
+      },
+      presenceOf: (thingName) => this.#presence.get(thingName),
+      onStep: (entry, before, step) => this.#onStep(entry, before, step),
+    });
+    this.#commandDesk = new CommandDesk({
+      ...{ ledger, desks: this.#desks, hub: this.#hub, ids, time, metrics, modelOf },
+      openPerShadowMax: options.openPerShadowMax ?? OPEN_PER_SHADOW_MAX,
+    });
+    this.#watcher = new Watcher({
+      ...{ transport, desks: this.#desks, outbox: this.#outbox, presence: this.#presence, time, log, metrics },
+      things: options.things ?? ['+'],
+      qos: options.qos ?? 0,
+      thingOfClient: options.thingOfClient ?? sameName,
+      ...(options.willFilter === undefined ? {} : { willFilter: options.willFilter }),
+    });
+    const sweepMs = options.sweepMs ?? SWEEP_MS;
+    this.#recovery = new Recovery({
+      ...{ ledger, desks: this.#desks, presence: this.#presence, clock, random, log },
+      sweepMs,
+    });
+    this.#retention = new Retention({ ...{ ledger, clock, time, log }, keepMs: options.retentionMs ?? RETENTION_MS });
+  }
+
+  async start(): Promise<Result<void>> {
+    const { transport, log } = this.#options;
+    const ready = await this.#drift.start();
+    if (!ready.ok) return ready;
+    const remembered = await this.#recovery.rememberPresence();
+    if (!remembered.ok) return remembered;
+    const followed = await this.#watcher.start();
+    if (!followed.ok) return followed;
+    this.#cancels.push(
+      transport.onConnection((event) => {
+        if (event.type === 'up') this.#linked(true);
+        else if (event.type === 'down') this.#linked(false);
+      }),
+    );
+    const recovered = this.#recovery.start();
+    const connected = await transport.start();
+    if (!connected.ok) log.warn({ code: connected.problem.code }, 'not connected yet; commands wait');
+    else if (transport.connected) this.#linked(true);
+    this.#retention.start();
+    return recovered;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async create(request: CreateCommand): Promise<Result<CreatedCommand>> {
+    if (this.#stopping !== undefined) return fail(problem('ledger_unavailable', 'the server is stopping'));
+    return this.#commandDesk.create(request);
+  }
+
+  async command(id: CommandId): Promise<Result<Command>> {
+    const found = await this.#options.ledger.command(id);
+    if (!found.ok) return found;
+    return found.value === undefined ? notFound(id) : ok(found.value);
+  }
+
+  async commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<Command>>> {
+    return this.#options.ledger.commands(filter, page);
+  }
+
+  async timeline(id: CommandId): Promise<Result<readonly TimelineEntry[]>> {
+    const found = await this.command(id);
+    return found.ok ? this.#options.ledger.timeline(id) : found;
+  }
+
+  async settled(id: CommandId, signal: AbortSignal): Promise<Result<Command>> {
+    // Listen first, look second: an end in between is not missed.
+    const end = this.#whenEnded(id, signal);
+    const found = await this.command(id);
+    if (!found.ok || !isOpenCommand(found.value)) {
+      end.cancel();
+      return found;
+    }
+    const command = await end.command;
+    return command === undefined ? this.command(id) : ok(command);
+  }
+
+  async act(id: CommandId, action: CommandAction): Promise<Result<Command>> {
+    return this.#commandDesk.act(id, action);
+  }
+
+  async explainCommand(id: CommandId): Promise<Result<Explanation>> {
+    const found = await this.command(id);
+    if (!found.ok) return found;
+    const { desk } = await this.#desks.open(found.value.ref);
+    const command = desk?.commands.get(id) ?? found.value;
+    return ok(explanation(command, desk));
+  }
+
+  async explainShadow(ref: ShadowRef): Promise<Result<ShadowExplanation>> {
+    const report = await this.shadow(ref);
+    if (!report.ok) return report;
+    const { desk } = await this.#desks.open(ref);
+    const open = desk === undefined ? [] : [...desk.commands.values()].filter(isOpenCommand);
+    const fields = report.value.fields
+      .filter(({ converged }) => !converged)
+      .map(({ field, reason, pendingSince, commandId }) => ({
+        field,
+        code: reason ?? 'differs',
+        words: this.#fieldWords(field, open, desk),
+        ...(pendingSince === undefined ? {} : { since: pendingSince }),
+        ...(commandId === undefined ? {} : { commandId }),
+      }));
+    const commands = open.map((command) => explanation(command, desk));
+    const converged = fields.length === 0;
+    const words = converged
+      ? 'reported is as desired'
+      : `${fields.length} field(s) are not as desired: ${fields[0]?.words ?? ''}`;
+    return ok({ ref, presence: report.value.presence, converged, words, fields, commands });
+  }
+
+  async shadow(ref: ShadowRef, { refresh = false }: { refresh?: boolean } = {}): Promise<Result<ShadowReport>> {
+    const { desk, model } = await this.#desks.openFresh(ref, refresh);
+    const now = this.#time.now();
+    const view = desk?.sight.view;
+    const open = desk === undefined ? [] : [...desk.commands.values()].filter(isOpenCommand);
+    if (desk === undefined || ((view === undefined || view.version === 0) && open.length === 0)) {
+      return fail(problem('shadow_not_found', 'no shadow of that name is known'));
+    }
+    const { desired, reported } = view?.state ?? {};
+    return ok({
+      ref,
+      version: view?.version ?? 0,
+      incarnation: view?.incarnation ?? 1,
+      ...(desired === undefined ? {} : { desired }),
+      ...(reported === undefined ? {} : { reported }),
+      asOf: view?.seenAt ?? now,
+      presence: this.#presence.get(ref.thingName),
+      fields: shadowFields(desk, { model, now }),
+      openCommands: open.map(({ id }) => id),
+    });
+  }
+
+  async shadows(page: PageRequest): Promise<Result<Page<ShadowRef>>> {
+    return this.#options.ledger.shadows(page);
+  }
+
+  async thing(thingName: ThingName): Promise<Result<ThingReport>> {
+    return ok({ thingName, presence: this.#presence.get(thingName), shadows: this.#desks.shadowsOf(thingName) });
+  }
+
+  async follow(refs: readonly ShadowRef[]): Promise<Result<void>> {
+    for (const ref of refs) this.#desks.send(ref, { type: 'ask' });
+    return done;
+  }
+
+  async drift(filter: DriftFilter, page: PageRequest): Promise<Result<Page<DriftEntry>>> {
+    await this.#recorder.flush();
+    return this.#options.ledger.drift(filter, page);
+  }
+
+  async driftCounts(filter: DriftFilter): Promise<Result<DriftCounts>> {
+    await this.#recorder.flush();
+    return this.#options.ledger.driftCounts(filter);
+  }
+
+  async acknowledgeDrift(target: DriftTarget, by: Actor, reason?: string): Promise<Result<DriftEntry>> {
+    const entry = await this.#desks.open(target.ref);
+    return this.#drift.acknowledge(entry, target.field, { by: by.name, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  async ignoreRules(): Promise<Result<readonly IgnoreRule[]>> {
+    return ok(this.#drift.rules());
+  }
+
+  async addIgnoreRule(rule: NewIgnoreRule): Promise<Result<IgnoreRule>> {
+    return this.#drift.addRule(rule, this.#desks.entries());
+  }
+
+  async removeIgnoreRule(id: string, _by: Actor): Promise<Result<void>> {
+    return this.#drift.removeRule(id, this.#desks.entries());
+  }
+
+  async events(after: number, limit: number): Promise<Result<EventPage>> {
+    return this.#options.ledger.events(after, limit);
+  }
+
+  onEvent(listener: (entry: TimelineEntry) => void): Cancel {
+    return this.#hub.onEvent(listener);
+  }
+
+  async health(): Promise<CloudHealth> {
+    const ledger = await this.#options.ledger.health();
+    const transport = this.#options.transport.connected ? 'up' : 'down';
+    const ready = ledger.state === 'ok' && this.#recorder.trouble === undefined && this.#stopping === undefined;
+    return { ready, transport, ledger, recovering: this.#recovery.left, openCommands: this.#openCommands };
+  }
+
+  /** Numbers that are read, not counted. Called when somebody asks for metrics. */
+  measure(): void {
+    const metrics = this.#metrics;
+    metrics.set('shadow_outbox_depth', this.#outbox.waiting);
+    metrics.set('shadow_desks', this.#desks.size);
+    metrics.set('shadow_recovering', this.#recovery.left);
+    metrics.set('shadow_link_up', this.#options.transport.connected ? 1 : 0);
+    metrics.set('shadow_ledger_up', this.#recorder.trouble === undefined ? 1 : 0);
+    for (const [state, count] of Object.entries(this.#presence.counts()))
+      metrics.set('shadow_devices', count, { state });
+    for (const [status, count] of this.#desks.pendingByStatus())
+      metrics.set('shadow_commands_pending', count, { status });
+    this.#drift.measure(this.#desks.entries());
+  }
+
+  #linked(up: boolean): void {
+    if (!up) {
+      this.#outbox.clear();
+      this.#presence.deaf();
+    }
+    this.#desks.link(up);
+  }
+
+  #onStep(entry: DeskEntry, before: Desk, step: DeskStep): readonly LedgerChange[] {
+    for (const change of step.changes) {
+      if (change.type !== 'command') continue;
+      const was = before.commands.get(change.command.id);
+      const wasOpen = was !== undefined && isOpenCommand(was);
+      this.#openCommands += Number(isOpenCommand(change.command)) - Number(wasOpen);
+    }
+    if ((before.sight.view?.incarnation ?? 1) < (step.desk.sight.view?.incarnation ?? 1)) {
+      this.#metrics.count('shadow_version_resets_total');
+    }
+    return this.#drift.onStep(entry, before, step);
+  }
+
+  #measureEnd(command: Command): void {
+    const labels = { kind: command.kind, result: command.status };
+    const ended = command.endedAt ?? command.createdAt;
+    this.#metrics.count('shadow_commands_total', labels);
+    this.#metrics.observe('shadow_command_duration_seconds', (ended - command.createdAt) / 1000, labels);
+    if (command.status === 'succeeded' && command.sentAt !== undefined && command.noop !== true) {
+      this.#metrics.observe('shadow_converge_duration_seconds', Math.max(0, ended - command.sentAt) / 1000);
+    }
+  }
+
+  #whenEnded(id: CommandId, signal: AbortSignal): { command: Promise<Command | undefined>; cancel: Cancel } {
+    let cancel: Cancel = () => undefined;
+    const command = new Promise<Command | undefined>((resolve) => {
+      const forget = this.#hub.onceEnded(id, resolve);
+      const onAbort = (): void => cancel();
+      cancel = () => {
+        forget();
+        signal.removeEventListener('abort', onAbort);
+        resolve(undefined);
+      };
+      if (signal.aborted) cancel();
+      else signal.addEventListener('abort', onAbort, { once: true });
+    });
+    return { command, cancel };
+  }
+
+  #fieldWords(field: FieldPointer, open: readonly Command[], desk: Desk | undefined): string {
+    const command = open.findLast(({ fields }) => fields.some((candidate) => candidate.field === field));
+    if (command !== undefined) return explainCommand(command, desk).words;
+    return `${field}: reported differs from desired and no open command explains it`;
+  }
+
+  /** In order: take nothing new, hear nothing new, store what is known, close. */
+  async #stop(): Promise<void> {
+    this.#retention.stop();
+    this.#recovery.stop();
+    for (const cancel of this.#cancels.splice(0)) cancel();
+    this.#watcher.stop();
+    this.#outbox.stop();
+    this.#presence.stop();
+    await this.#options.transport.stop();
+    this.#desks.stop();
+    await this.#recorder.close();
+    await this.#options.ledger.close();
+  }
+}
+
+function explanation(command: Command, desk: Desk | undefined): Explanation {
+  return { commandId: command.id, status: command.status, ...explainCommand(command, desk) };
+}
+
+function sameName(clientId: string): ThingName | undefined {
+  const name = parseThingName(clientId);
+  return name.ok ? name.value : undefined;
+}

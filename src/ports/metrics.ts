@@ -1,0 +1,60 @@
+/**
+ * Numbers about ourselves, for Prometheus and the like. The catalogue is closed: a metric that is not in it cannot be
+ * written, and labels hold only what is bounded (never a thing, a shadow or a command).
+ *
+ * Implementations promise: cheap (called on every message), never throwing.
+ */
+export interface Metrics {
+  count(name: CounterName, labels?: MetricLabels, by?: number): void;
+  observe(name: HistogramName, value: number, labels?: MetricLabels): void;
+  set(name: GaugeName, value: number, labels?: MetricLabels): void;
+}
+
+export type MetricLabels = Readonly<Record<string, string>>;
+
+/** Names with their label names and what they count. Units end the name; counters end in `_total`. */
+export const COUNTERS = {
+  shadow_commands_total: { labels: ['kind', 'result'], help: 'Commands that ended, by kind and final status.' },
+  shadow_commands_created_total: { labels: ['kind'], help: 'Commands accepted.' },
+  shadow_messages_total: { labels: ['direction', 'kind', 'outcome'], help: 'MQTT messages handled.' },
+  shadow_stale_messages_total: { labels: ['kind'], help: 'Messages older than the view, dropped.' },
+  shadow_quarantined_messages_total: { labels: ['reason'], help: 'Messages that could not be read.' },
+  shadow_version_resets_total: { labels: [], help: 'New incarnations noticed: deletions and resets of the version.' },
+  shadow_writes_total: { labels: ['purpose', 'result'], help: 'Update requests, by what became of them.' },
+  shadow_fields_superseded_total: { labels: ['by'], help: 'Fields overwritten, by kind of successor.' },
+} as const;
+
+export const HISTOGRAMS = {
+  shadow_command_duration_seconds: {
+    labels: ['kind', 'result'],
+    help: 'From creation to the final status.',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 21600, 86400, 604800],
+  },
+  shadow_converge_duration_seconds: {
+    labels: [],
+    help: 'From the acceptance of a write to the evidence of the device.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600, 86400],
+  },
+  shadow_drift_age_seconds: {
+    labels: [],
+    help: 'Age of a drifting field when it agreed again.',
+    buckets: [1, 10, 60, 300, 1800, 3600, 21600, 86400, 604800],
+  },
+} as const;
+
+export const GAUGES = {
+  shadow_commands_pending: { labels: ['status'], help: 'Open commands in memory.' },
+  shadow_drift_fields: { labels: ['cause'], help: 'Fields that differ, without ignored and acknowledged ones.' },
+  shadow_outbox_depth: { labels: [], help: 'Requests that wait for the connection or a cap.' },
+  shadow_desks: { labels: [], help: 'Shadows in memory.' },
+  shadow_devices: { labels: ['state'], help: 'Things by presence.' },
+  shadow_recovering: { labels: [], help: 'Shadows with open commands not looked at since the start.' },
+  shadow_ledger_up: { labels: [], help: '1 while the ledger takes changes.' },
+  shadow_link_up: { labels: [], help: '1 while connected to the broker.' },
+} as const;
+
+export type CounterName = keyof typeof COUNTERS;
+export type HistogramName = keyof typeof HISTOGRAMS;
+export type GaugeName = keyof typeof GAUGES;
+
+export const NO_METRICS: Metrics = { count: () => undefined, observe: () => undefined, set: () => undefined };
