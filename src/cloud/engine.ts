@@ -25,6 +25,7 @@ import type { Log } from '../ports/log.ts';
 import { NO_METRICS, type Metrics } from '../ports/metrics.ts';
 import type { Random } from '../ports/random.ts';
 import type { QoS, Transport } from '../ports/transport.ts';
+import { presenceTopic } from '../protocol/presence-topic.ts';
 import type {
   Actor,
   Cloud,
@@ -69,6 +70,7 @@ export interface CloudOptions {
   readonly requestsPerSecond?: number;
   /** The thing behind an MQTT client id; default: the client id, if it can be a thing name. */
   readonly thingOfClient?: (clientId: string) => ThingName | undefined;
+  /** Where last wills go, with `+` for the thing name; default `shadowctl/presence/+`. */
   readonly willFilter?: string;
   readonly openPerShadowMax?: number;
   /** How long ended commands are kept. Default 30 days. */
@@ -78,6 +80,7 @@ export interface CloudOptions {
 }
 
 const RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
+const WILL_FILTER = presenceTopic('+' as ThingName);
 const SWEEP_MS = 30 * 60 * 1000;
 const OPEN_PER_SHADOW_MAX = 1_000;
 
@@ -151,7 +154,7 @@ export class Engine implements Cloud {
       things: options.things ?? ['+'],
       qos: options.qos ?? 0,
       thingOfClient: options.thingOfClient ?? sameName,
-      ...(options.willFilter === undefined ? {} : { willFilter: options.willFilter }),
+      willFilter: options.willFilter ?? WILL_FILTER,
     });
     const sweepMs = options.sweepMs ?? SWEEP_MS;
     this.#recovery = new Recovery({
