@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { ExecAdapter } from './adapters/exec/exec-adapter.ts';
+import { journalPath } from './adapters/file/journal.ts';
+import { JsonFileAdapter } from './adapters/json-file/json-file-adapter.ts';
+import type { MqttOptions } from './adapters/aws-iot/options.ts';
+import { SystemClock } from './adapters/system/clock.ts';
+import { composeDevice, type DeviceSetup } from './compose-device.ts';
+import type { FieldPointer } from './core/brand.ts';
+import { NO_MODEL, type Model } from './core/model/model.ts';
+import { problem } from './core/problem.ts';
+import { fail, ok, type Result } from './core/result.ts';
+import type { Device, DeviceShadow } from './device/device.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Log } from './ports/log.ts';
+import type { StateAdapter } from './ports/state-adapter.ts';
+import { parseAgentConfig, type AgentAdapterConfig, type AgentConfig } from './protocol/agent-config.ts';
+import { parseJsonText } from './protocol/json-text.ts';
+import { compileModel } from './protocol/model-schema.ts';
+
+/** An agent's configuration with everything it names loaded. */
+export interface Agent {
+  readonly config: AgentConfig;
+  readonly shadows: readonly DeviceShadow[];
+  readonly mqtt: DeviceSetup['mqtt'] & { readonly clientId: string };
+  readonly journal: string;
+  readonly clock: Clock;
+}
+
+export interface AgentPorts {
+  readonly log: Log;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Reads the configuration and the models it names. Errors: `invalid_config`, `invalid_json`, `invalid_model`. */
+export function loadAgent(configFile: string, { log, env }: AgentPorts): Result<Agent> {
+  const text = readText(configFile);
+  if (!text.ok) return text;
+  const config = parseAgentConfig(text.value);
+  if (!config.ok) return config;
+  const directory = dirname(resolve(configFile));
+  const clock = new SystemClock();
+  const shadows: DeviceShadow[] = [];
+  for (const shadow of config.value.shadows) {
+    const model = shadow.model === undefined ? ok(NO_MODEL) : loadModel(pathFrom(directory, shadow.model));
+    if (!model.ok) return model;
+    const adapters = shadow.adapters.map((adapter) => adapterFrom(adapter, { directory, clock, log, env }));
+    const { shadow: shadowName } = shadow;
+    shadows.push({ ...(shadowName === undefined ? {} : { shadowName }), model: model.value, adapters });
+  }
+  return ok({
+    config: config.value,
+    shadows,
+    mqtt: mqttFrom(config.value, directory),
+    journal: journalPath(pathFrom(directory, config.value.stateDir)),
+    clock,
+  });
+}
+
+/** The device that the configuration describes, not started yet. */
+export function composeAgent(agent: Agent, more: Pick<DeviceSetup, 'log' | 'failpoint'>): Result<Device> {
+  const { config, shadows, mqtt, journal, clock } = agent;
+  const limits = Object.fromEntries(Object.entries(config.limits ?? {}).filter(([, value]) => value !== undefined));
+  return composeDevice({ thingName: config.thing, shadows, mqtt, journal, clock, limits, ...more });
+}
+
+interface AdapterParts extends AgentPorts {
+  readonly directory: string;
+  readonly clock: Clock;
+}
+
+function adapterFrom(config: AgentAdapterConfig, { directory, clock, log, env }: AdapterParts): StateAdapter {
+  if (config.type === 'exec') {
+    const { field, read, apply, timeoutMs } = config;
+    return new ExecAdapter({
+      name: config.name ?? `exec ${field}`,
+      field,
+      read,
+      apply,
+      timeoutMs,
+      directory,
+      env,
+      clock,
+    });
+  }
+  const fields = new Map(Object.entries(config.fields) as [FieldPointer, FieldPointer][]);
+  const file = pathFrom(directory, config.file);
+  return new JsonFileAdapter({ name: config.name ?? `json-file ${config.file}`, file, fields, clock, log });
+}
+
+function mqttFrom({ mqtt, thing }: AgentConfig, directory: string): Agent['mqtt'] {
+  const { ca, cert, key, url, clientId, protocol, username, password, keepAliveSeconds } = mqtt;
+  const files = Object.entries({ ca, cert, key }).flatMap(([name, path]) =>
+    path === undefined ? [] : [[name, pathFrom(directory, path)] as const],
+  );
+  const tls: MqttOptions['tls'] = Object.fromEntries(files);
+  return {
+    url,
+    clientId: clientId ?? thing,
+    ...(protocol === undefined ? {} : { protocol }),
+    ...(files.length === 0 ? {} : { tls }),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(keepAliveSeconds === undefined ? {} : { keepAliveSeconds }),
+  };
+}
+
+function loadModel(path: string): Result<Model> {
+  const text = readText(path);
+  if (!text.ok) return text;
+  const schema = parseJsonText(text.value);
+  if (!schema.ok) return fail({ ...schema.problem, at: path });
+  return compileModel(schema.value);
+}
+
+function readText(path: string): Result<string> {
+  try {
+    return ok(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    return fail(
+      problem('invalid_config', `the file cannot be read (${code ?? 'unknown reason'})`, { at: path, cause }),
+    );
+  }
+}
+
+/** Absolute paths stay what they are. */
+function pathFrom(directory: string, path: string): string {
+  return resolve(directory, path);
+}
