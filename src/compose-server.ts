@@ -2,17 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { mqttTransport } from './adapters/aws-iot/transport.ts';
-import type { MqttProtocol } from './adapters/aws-iot/options.ts';
+import type { MqttOptions, MqttProtocol } from './adapters/aws-iot/options.ts';
 import { pinoLog, type LogLevel } from './adapters/pino/log.ts';
+import { openSqliteLedger } from './adapters/sqlite/sqlite-ledger.ts';
 import { SystemClock } from './adapters/system/clock.ts';
 import { SystemRandom } from './adapters/system/random.ts';
+import { Engine } from './cloud/engine.ts';
 import type { Model } from './core/model/model.ts';
 import { NO_MODEL } from './core/model/model.ts';
+import type { ThingName } from './core/brand.ts';
 import { isLoopback, type HostPort } from './core/host-port.ts';
 import { problem } from './core/problem.ts';
 import { fail, ok, type Result } from './core/result.ts';
 import type { ShadowRef } from './core/shadow/shadow-ref.ts';
 import { createHttpServer } from './http/server.ts';
+import { presenceTopic } from './protocol/presence-topic.ts';
 import { parseJson } from './protocol/json-text.ts';
 import { compileModel } from './protocol/model-schema.ts';
 import { modelLookup, parseServerConfig } from './protocol/server-config.ts';
@@ -35,20 +39,71 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly url: string;
+  /** Whether the broker was there at the start. */
+  readonly connected: boolean;
   /** The API first, then the watcher, the connection, the ledger: nothing that was accepted is lost. */
   stop(): Promise<void>;
 }
 
+/**
+ * Opens what can fail from the outside in: configuration, store, connection, port. On any failure nothing stays open. A
+ * broker that is away is no failure: commands are accepted, wait in the ledger, and are judged when it is back.
+ */
 export async function composeServer(options: ServerOptions): Promise<Result<RunningServer>> {
-  void options;
-  void createHttpServer;
-  void mqttTransport;
-  void pinoLog;
-  void SystemClock;
-  void SystemRandom;
-  void randomBytes;
-  void isLoopback;
-  return fail(problem('internal', 'not composed yet'));
+  const log = pinoLog({ level: options.logLevel });
+  const clock = new SystemClock();
+  const random = new SystemRandom();
+  const modelOf = await loadModels(options.configPath);
+  if (!modelOf.ok) return modelOf;
+  const transport = mqttTransport(mqttOptions(options.mqtt), { clock, random, log });
+  if (!transport.ok) return transport;
+  const ledger = await openSqliteLedger({ path: options.storePath, log });
+  if (!ledger.ok) return ledger;
+  const cloud = new Engine({
+    ...{ transport: transport.value, ledger: ledger.value, clock, random, log, modelOf: modelOf.value },
+    willFilter: presenceTopic('+' as ThingName),
+    ...(isAwsEndpoint(options.mqtt.url) ? AWS_CAPS : {}),
+  });
+  const server = createHttpServer({
+    cloud,
+    log,
+    ...(isLoopback(options.listen.host) ? { hosts: new Set<string>() } : {}),
+  });
+  const stop = async () => {
+    await server.close();
+    await cloud.stop();
+    await transport.value.stop();
+    await ledger.value.close();
+  };
+  const started = await cloud.start();
+  const listening = started.ok ? await server.listen(options.listen) : started;
+  if (!listening.ok) {
+    await stop();
+    return listening;
+  }
+  return ok({ url: listening.value.url, connected: transport.value.connected, stop });
+}
+
+/** Caps per connection, DESIGN.md section 3. */
+const AWS_CAPS = { inFlightMax: 10, requestsPerSecond: 100 };
+
+function isAwsEndpoint(url: string): boolean {
+  return URL.canParse(url) && /\.amazonaws\.com(\.cn)?$/.test(new URL(url).hostname);
+}
+
+/** The client id is new for each run unless one is given: two servers must not push each other off the broker. */
+function mqttOptions({ url, protocol, clientId, cert, key, ca }: ServerOptions['mqtt']): MqttOptions {
+  const tls = {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  };
+  return {
+    url,
+    protocol,
+    clientId: clientId ?? `shadowctl-server-${randomBytes(6).toString('hex')}`,
+    ...(Object.keys(tls).length === 0 ? {} : { tls }),
+  };
 }
 
 /** The lookup of models from the configuration file; every model is compiled once, so a broken one stops the start. */

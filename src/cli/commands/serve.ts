@@ -70,6 +70,10 @@ async function serve(cli: Cli, flags: ServeFlags): Promise<Result<ExitCode>> {
     logLevel: flags.log,
   });
   if (!server.ok) return server;
+  if (!server.value.connected) {
+    const { yellow } = cli.output.talkColor;
+    cli.output.talk(yellow(`The broker at ${flags.mqtt} is not there yet. Commands are accepted and wait for it.`));
+  }
   cli.ready({ http: server.value.url, mqtt: flags.mqtt, store: flags.store });
   await cli.untilStopped();
   await server.value.stop();

@@ -1,0 +1,98 @@
+import { createServer } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { shadowctl, startShadowctl, type Started } from '../support/shadowctl.ts';
+
+const FREE_PORTS = ['--mqtt-port', '0', '--http-port', '0'];
+
+interface PlayedCommand {
+  readonly command: { shadow: string; verdict: string; status: string; noop?: boolean; fields: { code?: string }[] };
+  readonly asExpected: boolean;
+}
+
+function answers(url: string): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), hostname);
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+/** Where the parts of a running demo listen, as it prints them. */
+async function urlsOf(demo: Started): Promise<{ mqtt: string; http: string }> {
+  return eventually(
+    () => {
+      const mqtt = /mqtt:\/\/\S+/.exec(demo.stderr())?.[0];
+      const http = /http:\/\/\S+/.exec(demo.stderr())?.[0];
+      return mqtt !== undefined && http !== undefined ? { mqtt, http } : undefined;
+    },
+    { withinMs: 25_000 },
+  );
+}
+
+async function nothingListens(urls: { mqtt: string; http: string }): Promise<void> {
+  await eventually(async () => !(await answers(urls.mqtt)) && !(await answers(urls.http)));
+}
+
+describe('the demo', () => {
+  test('shows every verdict once, across a kill -9 of the server, and leaves nothing running', async () => {
+    const demo = startShadowctl(['demo', '--once', '--json', ...FREE_PORTS]);
+    const { code, stdout, stderr } = await demo.ended;
+    expect(stderr).toBe('');
+    const { commands } = JSON.parse(stdout) as { commands: PlayedCommand[] };
+    const outcome = commands.map(({ command }) => `${command.shadow} ${command.verdict} ${command.status}`);
+    expect(outcome).toEqual([
+      'room-heater succeeded succeeded',
+      'room-heater succeeded succeeded',
+      'lobby-bulb/light succeeded succeeded',
+      'room-heater failed failed',
+      'pump-motor withdrawn superseded',
+      'pump-motor succeeded succeeded',
+      'front-door timed_out timed_out',
+      'garage-bulb timed_out expired',
+    ]);
+    expect(commands.map(({ command }) => command.noop === true)).toEqual([
+      ...[false, true, false, false, false, false, false, false],
+    ]);
+    expect(commands[3]?.command.fields[0]?.code).toBe('out_of_range');
+    expect(code).toBe(0);
+  }, 60_000);
+
+  test('prints a table of commands with verdicts for people', async () => {
+    const { stdout, stderr, code } = await shadowctl(['demo', '--once', ...FREE_PORTS]);
+    expect(stdout.trim().split('\n')[0]).toMatch(/^VERDICT +STATUS +SHADOW +WISH +AFTER +WHY$/);
+    expect(stdout.trim().split('\n')).toHaveLength(9);
+    expect(stderr).toContain('shadowctl set room-heater /targetC=21.5');
+    expect(stderr).toContain('every verdict as it should be');
+    expect(code).toBe(0);
+  }, 60_000);
+
+  test('ends every process of it at Ctrl-C, with exit code 130', async () => {
+    const demo = startShadowctl(['demo', ...FREE_PORTS]);
+    const urls = await urlsOf(demo);
+    demo.process.kill('SIGINT');
+    expect((await demo.ended).code).toBe(130);
+    expect(await answers(urls.mqtt)).toBe(false);
+    expect(await answers(urls.http)).toBe(false);
+  }, 60_000);
+
+  test('leaves no part behind when it is itself killed with SIGKILL', async () => {
+    const demo = startShadowctl(['demo', ...FREE_PORTS]);
+    const urls = await urlsOf(demo);
+    demo.process.kill('SIGKILL');
+    await demo.ended;
+    await nothingListens(urls);
+  }, 60_000);
+
+  test('names a part that cannot start, with its last words', async () => {
+    const squatter = createServer();
+    await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
+    const { port } = squatter.address() as AddressInfo;
+    const { code, stderr } = await shadowctl(['demo', '--once', '--mqtt-port', String(port)]);
+    squatter.close();
+    expect(stderr).toMatch(/the simulator ended \(exit code 2\); its last words: .*address_in_use.*\[part_died\]/);
+    expect(code).toBe(7);
+  }, 60_000);
+});
