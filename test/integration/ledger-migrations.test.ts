@@ -44,7 +44,9 @@ const ROWS: Readonly<Record<number, (database: Database) => void>> = {
     const { commandId, ...entry } = aLine(command);
     database.prepare('INSERT INTO timeline VALUES (1, ?, ?)').run(commandId, JSON.stringify(entry));
     const write = aWrite(1);
-    database.prepare('INSERT INTO write VALUES (?, ?, ?, 1, ?)').run(write.id, row.thing, '', JSON.stringify(write));
+    database
+      .prepare('INSERT INTO write VALUES (?, ?, ?, 1, ?, ?)')
+      .run(write.id, row.thing, '', command.id, JSON.stringify(write));
     database.prepare('INSERT INTO shadow VALUES (1, ?, ?, ?)').run(row.thing, '', JSON.stringify(aView('heater-1')));
     const drift = JSON.stringify(aDrift('heater-1', '/a'));
     database.prepare("INSERT INTO drift VALUES ('heater-1', '', '/a', 'stuck', NULL, 1, 0, 0, 0, NULL, ?)").run(drift);

@@ -125,37 +125,24 @@ export class BatchWriter {
     }
   }
 
+  /** Nearly every later revision finds its row and is newer than it; only then is there no need to look first. */
   #command(command: Command): void {
     const { id, ref, status, policy, endedAt, revision } = command;
-    const stored = this.#sql.find.get(id) as { number: number; revision: number } | undefined;
-    if (stored === undefined) {
-      const shadow = shadowColumn(ref);
-      this.#sql.insert.run(
-        id,
-        ref.thingName,
-        shadow,
-        status,
-        liveness(command),
-        columnText(command.author),
-        command.createdAt,
-        policy.expiresAt,
-        endedAt ?? null,
-        revision,
-        toBody(command),
-      );
-      this.#sql.shadow.run(ref.thingName, shadow);
-      return;
+    const [live, body] = [liveness(command), toBody(command)];
+    const ended = endedAt ?? null;
+    if (revision > 1) {
+      // Open before and after, and no other end: two indexes need not be touched.
+      const steady =
+        live === 2 && this.#sql.advance.run(status, revision, body, id, revision, policy.expiresAt).changes;
+      if (steady === 1) return;
+      const { changes } = this.#sql.update.run(status, live, policy.expiresAt, ended, revision, body, id, revision);
+      if (changes > 0) return;
     }
-    if (stored.revision >= revision) throw new Stale(id);
-    this.#sql.update.run(
-      status,
-      liveness(command),
-      policy.expiresAt,
-      endedAt ?? null,
-      revision,
-      toBody(command),
-      stored.number,
-    );
+    if (this.#sql.find.get(id) !== undefined) throw new Stale(id);
+    const [thing, shadow, author] = [ref.thingName, shadowColumn(ref), columnText(command.author)];
+    const { createdAt } = command;
+    this.#sql.insert.run(id, thing, shadow, status, live, author, createdAt, policy.expiresAt, ended, revision, body);
+    this.#sql.shadow.run(thing, shadow);
   }
 
   #timeline({ commandId, ...rest }: NewTimelineEntry): void {
@@ -165,7 +152,8 @@ export class BatchWriter {
 
   #write(write: Write): void {
     const open = write.state === 'open' ? 1 : 0;
-    this.#sql.write.run(write.id, write.ref.thingName, shadowColumn(write.ref), open, toBody(write));
+    const [thing, shadow] = [write.ref.thingName, shadowColumn(write.ref)];
+    this.#sql.write.run(write.id, thing, shadow, open, write.commandIds[0] ?? '', toBody(write));
   }
 
   #drift(entry: DriftEntry): void {
@@ -214,13 +202,15 @@ const SQL = {
   savepoint: 'SAVEPOINT one',
   release: 'RELEASE one',
   rollbackTo: 'ROLLBACK TO one',
-  find: 'SELECT number, revision FROM command WHERE id = ?',
+  find: 'SELECT 1 FROM command WHERE id = ?',
   insert: `INSERT INTO command (id, thing, shadow, status, live, author, created_at, expires_at, ended_at, revision, body)
            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  update: `UPDATE command SET status = ?, live = ?, expires_at = ?, ended_at = ?, revision = ?, body = ? WHERE number = ?`,
+  update: `UPDATE command SET status = ?, live = ?, expires_at = ?, ended_at = ?, revision = ?, body = ?
+           WHERE id = ? AND revision < ?`,
+  advance: 'UPDATE command SET status = ?, revision = ?, body = ? WHERE id = ? AND revision < ? AND expires_at = ?',
   shadow: 'INSERT INTO shadow (thing, shadow) VALUES (?, ?) ON CONFLICT DO NOTHING',
   timeline: 'INSERT INTO timeline (sequence, command, body) VALUES (?, ?, ?)',
-  write: `INSERT INTO write (id, thing, shadow, open, body) VALUES (?, ?, ?, ?, ?)
+  write: `INSERT INTO write (id, thing, shadow, open, command, body) VALUES (?, ?, ?, ?, ?, ?)
           ON CONFLICT (id) DO UPDATE SET open = excluded.open, body = excluded.body`,
   view: `INSERT INTO shadow (thing, shadow, view) VALUES (?, ?, ?)
          ON CONFLICT (thing, shadow) DO UPDATE SET view = excluded.view`,

@@ -48,18 +48,23 @@ export class Pruner {
       this.#sql.run('DELETE FROM idempotency WHERE command = ?', [id]);
       this.#sql.run('DELETE FROM command WHERE number = ?', [number]);
     }
+    for (const { id } of rows) this.#pruneWrites(id);
+    this.#sql.run("DELETE FROM write WHERE command = '' AND open = 0", []);
     const shadows = new Map(rows.map(({ thing, shadow }) => [`${thing}/${shadow}`, [thing, shadow]]));
     for (const key of shadows.values()) this.#tidyShadow(key);
     return rows.length;
   }
 
-  #tidyShadow(key: readonly string[]): void {
-    const sql = 'SELECT id, body FROM write WHERE thing = ? AND shadow = ?';
-    for (const { id, body } of this.#sql.all<{ id: string; body: string }>(sql, key)) {
-      const { commandIds } = fromBody<Write>(body);
-      if (commandIds.some((commandId) => this.#exists(commandId))) continue;
-      this.#sql.run('DELETE FROM write WHERE id = ?', [id]);
+  #pruneWrites(commandId: string): void {
+    const sql = 'SELECT id, body FROM write WHERE command = ?';
+    for (const { id, body } of this.#sql.all<{ id: string; body: string }>(sql, [commandId])) {
+      const heir = fromBody<Write>(body).commandIds.find((each) => this.#exists(each));
+      if (heir === undefined) this.#sql.run('DELETE FROM write WHERE id = ?', [id]);
+      else this.#sql.run('UPDATE write SET command = ? WHERE id = ?', [heir, id]);
     }
+  }
+
+  #tidyShadow(key: readonly string[]): void {
     this.#sql.run(
       `DELETE FROM shadow WHERE thing = ? AND shadow = ? AND view IS NULL
        AND NOT EXISTS (SELECT 1 FROM command WHERE command.thing = shadow.thing AND command.shadow = shadow.shadow)`,

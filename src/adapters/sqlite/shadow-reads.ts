@@ -41,7 +41,7 @@ export class ShadowReads {
         key,
       ),
       writes: this.#bodies<Write>(
-        'SELECT body FROM write WHERE thing = ? AND shadow = ? AND open = 1 ORDER BY id',
+        'SELECT body FROM write INDEXED BY write_open WHERE open = 1 AND thing = ? AND shadow = ? ORDER BY id',
         key,
       ),
       drift: this.#bodies<DriftEntry>('SELECT body FROM drift WHERE thing = ? AND shadow = ? ORDER BY field', key),

@@ -3,7 +3,8 @@
  * classic shadow. Uniqueness of command.id is kept by the one writer, which looks a command up before it stores it: the
  * look-up index carries what lists filter by, so that a list never opens a row that it does not show.
  *
- * live    2 open, 1 ended but evidence or a guarded write can still change it, 0 settled
+ * live     2 open, 1 ended but evidence or a guarded write can still change it, 0 settled
+ * command  of a write: one that it carries and that is still here; pruning moves on to the next. '' if it carries none
  */
 export const LEDGER_0001 = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) WITHOUT ROWID;
@@ -36,9 +37,11 @@ CREATE TABLE write (
   thing TEXT NOT NULL,
   shadow TEXT NOT NULL,
   open INTEGER NOT NULL CHECK (open IN (0, 1)),
+  command TEXT NOT NULL,
   body TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX write_shadow ON write (thing, shadow, open);
+CREATE INDEX write_open ON write (thing, shadow) WHERE open = 1;
+CREATE INDEX write_command ON write (command);
 
 CREATE TABLE shadow (
   number INTEGER PRIMARY KEY,
