@@ -16,7 +16,7 @@ export interface ClientOptions {
   readonly clock?: Clock;
 }
 
-export type ClientSettings = ClientOptions & Required<Pick<ClientOptions, 'keepAliveMs' | 'connectTimeoutMs'>>;
+export type ClientSettings = ClientOptions & Required<Pick<ClientOptions, 'keepAliveMs'>>;
 
 export type SessionEvent =
   | { readonly type: 'connected'; readonly clientId: string }
@@ -26,7 +26,6 @@ export type SessionEnd = 'farewell' | 'lost' | 'keep_alive' | 'taken_over' | 'br
 
 /** What a link needs of the network. */
 export interface BrokerSide {
-  readonly clock: Clock;
   /** Opens the way; the broker has not answered yet. */
   dial(settings: ClientSettings, events: LinkEvents): Session;
   /** The broker reads CONNECT; false if there is no broker. */

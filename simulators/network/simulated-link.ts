@@ -1,5 +1,4 @@
 import { Refusal, type Link, type LinkEvents } from '../../src/adapters/mqtt/link.ts';
-import { monotonicMs } from '../../src/core/brand.ts';
 import { problem } from '../../src/core/problem.ts';
 import { done, fail, type Result } from '../../src/core/result.ts';
 import type { OutgoingMessage, Subscription } from '../../src/ports/transport.ts';
@@ -19,21 +18,16 @@ export class SimulatedLink implements Link {
   }
 
   connect(events: LinkEvents): Promise<Result<void>> {
-    const { clock } = this.#network;
-    const { clientId, connectTimeoutMs } = this.#settings;
     const session = this.#network.dial(this.#settings, events);
     this.#session = session;
     return new Promise((resolve) => {
-      const settle = (result: Result<void>) => {
-        cancel();
-        if (!result.ok) this.#hangUp(session);
-        resolve(result);
+      const failed = (message: string) => {
+        this.#hangUp(session);
+        resolve(fail(problem('server_unreachable', message, { at: this.#settings.clientId })));
       };
-      const failed = (message: string) => settle(fail(problem('server_unreachable', message, { at: clientId })));
-      const cancel = clock.at(monotonicMs(clock.monotonic() + connectTimeoutMs), () => failed('no answer'));
-      this.#abort = () => failed('stopped while connecting');
+      this.#abort = () => failed('given up while connecting');
       session.up.send(() => {
-        if (this.#network.admit(session)) session.down.send(() => settle(done));
+        if (this.#network.admit(session)) session.down.send(() => resolve(done));
         else session.down.send(() => failed('connection refused'));
       });
     });

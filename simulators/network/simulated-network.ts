@@ -1,5 +1,10 @@
 import type { LinkEvents } from '../../src/adapters/mqtt/link.ts';
-import { BACKOFF, MqttTransport, PUBLISH_TIMEOUT_MS } from '../../src/adapters/mqtt/mqtt-transport.ts';
+import {
+  BACKOFF,
+  CONNECT_TIMEOUT_MS,
+  MqttTransport,
+  PUBLISH_TIMEOUT_MS,
+} from '../../src/adapters/mqtt/mqtt-transport.ts';
 import { monotonicMs } from '../../src/core/brand.ts';
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import { SILENT, type Log } from '../../src/ports/log.ts';
@@ -58,9 +63,11 @@ export class SimulatedNetwork implements BrokerSide {
 
   /** A client that was not started. */
   client(options: ClientOptions): Transport {
-    const settings: ClientSettings = { keepAliveMs: 30_000, connectTimeoutMs: 10_000, ...options };
+    const settings: ClientSettings = { keepAliveMs: 30_000, ...options };
     const policy = {
       clientId: options.clientId,
+      url: 'the simulated network',
+      connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       publishTimeoutMs: options.publishTimeoutMs ?? PUBLISH_TIMEOUT_MS,
       backoff: options.backoff ?? BACKOFF,
     };

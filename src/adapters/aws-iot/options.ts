@@ -1,7 +1,7 @@
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import type { QoS } from '../../ports/transport.ts';
-import { BACKOFF, PUBLISH_TIMEOUT_MS, type Backoff } from '../mqtt/mqtt-transport.ts';
+import { BACKOFF, CONNECT_TIMEOUT_MS, PUBLISH_TIMEOUT_MS, type Backoff } from '../mqtt/mqtt-transport.ts';
 
 export interface MqttOptions {
   /** `mqtt://host[:1883]` without encryption, `mqtts://host[:8883]` with TLS. */
@@ -43,7 +43,7 @@ export interface Endpoint {
 const DEFAULTS = {
   protocol: 'mqtt5',
   keepAliveSeconds: 30,
-  connectTimeoutMs: 10_000,
+  connectTimeoutMs: CONNECT_TIMEOUT_MS,
   publishTimeoutMs: PUBLISH_TIMEOUT_MS,
 } as const;
 

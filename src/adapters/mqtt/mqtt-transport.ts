@@ -31,6 +31,10 @@ export interface TransportPorts {
 /** How a connection is kept. */
 export interface ConnectionPolicy {
   readonly clientId: string;
+  /** Where the broker is, for messages. */
+  readonly url: string;
+  /** From the first packet to the broker's answer; an attempt that takes longer failed. */
+  readonly connectTimeoutMs: number;
   /** A publish or subscribe without an answer for this long has an unknown result, and the connection is renewed. */
   readonly publishTimeoutMs: number;
   readonly backoff: Backoff;
@@ -46,6 +50,7 @@ export interface Backoff {
 
 /** The 44 ms of a stalled connection or a second of a slow one must not look like a lost answer. */
 export const PUBLISH_TIMEOUT_MS = 10_000;
+export const CONNECT_TIMEOUT_MS = 10_000;
 export const BACKOFF: Backoff = { baseMs: 1_000, maxMs: 128_000, stableMs: 20_000 };
 
 type Phase = 'idle' | 'connecting' | 'up' | 'waiting' | 'stopped';
@@ -78,6 +83,7 @@ export class MqttTransport implements Transport {
   #upAt: MonotonicMs | undefined;
   #cancelRetry: Cancel = () => undefined;
   #leaving: Promise<void> = Promise.resolve();
+  #unsubscribed: Promise<unknown> = Promise.resolve();
   #started: Promise<Result<void>> | undefined;
   #settleStart: (result: Result<void>) => void = () => undefined;
   #stopped: Promise<void> | undefined;
@@ -124,9 +130,7 @@ export class MqttTransport implements Transport {
     const remove = this.#table.add(filters, handler);
     const cancel = () => {
       const unwanted = remove();
-      if (unwanted.length > 0 && this.#phase === 'up') {
-        this.#link.unsubscribe(unwanted).catch(() => undefined); // a message too many finds no handler
-      }
+      if (unwanted.length > 0 && this.#phase === 'up') this.#unsubscribe(unwanted);
     };
     if (this.#phase !== 'up') return ok(cancel);
     const epoch = this.#epoch;
@@ -154,13 +158,15 @@ export class MqttTransport implements Transport {
     await this.#leaving;
     if (!current()) return;
     this.#table.forget();
+    const cancelTimeout = this.#after(this.#policy.connectTimeoutMs, () => this.#tooLate());
     const outcome = await this.#link.connect({
       message: (topic, payload) => this.#deliver(topic, payload),
       closed: (code, detail) => {
         if (current()) this.#closed(code, detail);
       },
     });
-    if (!current()) return;
+    cancelTimeout();
+    if (!current()) return this.#outcomeTooLate(outcome);
     if (!outcome.ok) return this.#failed(outcome.problem);
     while (this.#table.missing().length > 0) {
       const asked = await this.#ask(this.#table.missing());
@@ -177,7 +183,17 @@ export class MqttTransport implements Transport {
     this.#tell({ type: 'up' });
   }
 
+  /** A message too many finds no handler, so nobody waits for this but a later subscription: brokers mix up the two. */
+  #unsubscribe(filters: readonly string[]): void {
+    const answer = this.#link.unsubscribe(filters).then(() => done);
+    const settled = this.#inFlight.track(answer, (cause) => ({ ...LOST, cause }));
+    this.#unsubscribed = Promise.all([this.#unsubscribed, settled]);
+  }
+
   async #ask(filters: readonly string[]): Promise<Result<void>> {
+    const epoch = this.#epoch;
+    await this.#unsubscribed;
+    if (epoch !== this.#epoch) return fail(LOST);
     const size = this.#link.filtersPerSubscribe;
     const requests: Promise<Result<readonly string[]>>[] = [];
     for (let at = 0; at < filters.length; at += size) {
@@ -201,6 +217,20 @@ export class MqttTransport implements Transport {
       }
     }
     return done;
+  }
+
+  #tooLate(): void {
+    this.#leave();
+    const message = `no answer from the broker within ${this.#policy.connectTimeoutMs} ms`;
+    const hint = 'over TLS a certificate that does not fit looks like this, too';
+    this.#failed(problem('server_unreachable', `${message}; ${hint}`, { at: this.#policy.url }));
+  }
+
+  /** TLS libraries take their time to say what is wrong, so that nobody learns from how long it took. */
+  #outcomeTooLate(outcome: Result<void>): void {
+    if (!outcome.ok && this.#phase !== 'stopped') {
+      this.#log.warn({ problem: outcome.problem }, 'reason of an earlier failed attempt');
+    }
   }
 
   /** The connection ended by itself. */
@@ -251,7 +281,7 @@ export class MqttTransport implements Transport {
     const { baseMs, maxMs } = this.#policy.backoff;
     // 2^32 is beyond any ceiling; a larger exponent would only overflow.
     const retryInMs = this.#random.fraction() * Math.min(maxMs, baseMs * 2 ** Math.min(this.#failures++, 32));
-    this.#cancelRetry = this.#clock.at(monotonicMs(this.#clock.monotonic() + retryInMs), () => void this.#attempt());
+    this.#cancelRetry = this.#after(retryInMs, () => void this.#attempt());
     return Math.round(retryInMs);
   }
 
@@ -275,9 +305,13 @@ export class MqttTransport implements Transport {
     await this.#link.dispose();
   }
 
+  #after(ms: number, fire: () => void): Cancel {
+    return this.#clock.at(monotonicMs(this.#clock.monotonic() + ms), fire);
+  }
+
   #within(ms: number, promise: Promise<void>): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = this.#clock.at(monotonicMs(this.#clock.monotonic() + ms), resolve);
+      const cancel = this.#after(ms, resolve);
       void promise.finally(() => {
         cancel();
         resolve();
