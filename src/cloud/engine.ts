@@ -127,7 +127,10 @@ export class Engine implements Cloud {
         this.#desks.presenceChanged(presence);
       },
     );
-    this.#drift = new DriftIndex({ ledger, recorder: this.#recorder, time, metrics, ids });
+    this.#drift = new DriftIndex({
+      ...{ ledger, recorder: this.#recorder, clock, time, metrics, ids },
+      open: (ref) => this.#desks.open(ref),
+    });
     this.#desks = new Desks({
       ...{
         ledger,
@@ -312,11 +315,11 @@ export class Engine implements Cloud {
   }
 
   async addIgnoreRule(rule: NewIgnoreRule): Promise<Result<IgnoreRule>> {
-    return this.#drift.addRule(rule, this.#desks.entries());
+    return this.#drift.addRule(rule);
   }
 
   async removeIgnoreRule(id: string, _by: Actor): Promise<Result<void>> {
-    return this.#drift.removeRule(id, this.#desks.entries());
+    return this.#drift.removeRule(id);
   }
 
   async events(after: number, limit: number): Promise<Result<EventPage>> {
@@ -410,6 +413,7 @@ export class Engine implements Cloud {
     this.#watcher.stop();
     this.#outbox.stop();
     this.#presence.stop();
+    this.#drift.stop();
     await this.#options.transport.stop();
     this.#desks.stop();
     await this.#recorder.close();

@@ -107,7 +107,9 @@ function overwriter(field: CommandField, command: Command, view: ShadowView): Su
   const mark = markAt(view.marks.desired, field.field);
   if (mark === undefined) return { kind: 'unknown', version: view.desiredVersion };
   const source = sourceOf(mark);
-  if (source.kind === 'command' && source.commandId !== command.id) return source;
+  if (source.kind === 'command' && source.commandId !== command.id) {
+    return { kind: 'command', commandId: source.commandId };
+  }
   if (source.kind === 'foreign') {
     return {
       kind: 'foreign',
@@ -126,7 +128,8 @@ function gone(command: Command, view: ShadowView): Findings {
   return { version: view.version, delivered: false, fields };
 }
 
-function outcomeFor(word: DeviceWord, field: FieldPointer): WordOutcome | undefined {
+/** What the device says of a field, or of one above or below it. */
+export function outcomeFor(word: DeviceWord, field: FieldPointer): WordOutcome | undefined {
   const exact = word.fields.get(field);
   if (exact !== undefined || word.fields.size === 0) return exact;
   for (const [listed, outcome] of word.fields) if (overlaps({ left: listed, right: field })) return outcome;

@@ -120,11 +120,13 @@ function othersOpen(draft: Draft, command: Command, { field }: CommandField): bo
 function attribute(draft: Draft, write: Write, view: ShadowView): void {
   let desired = view.marks.desired;
   for (const id of write.commandIds) {
-    for (const field of draft.command(id)?.fields ?? []) {
+    const command = draft.command(id);
+    for (const field of command?.fields ?? []) {
       const mark = markAt(desired, field.field);
       const standing = valueAt(view.state.desired, field.field);
-      if (mark === undefined || standing === undefined || !jsonEqual(standing, field.desired)) continue;
-      desired = withMark(desired, field.field, [mark[0], mark[1], commandSource(id)]);
+      if (command === undefined || mark === undefined || standing === undefined || !jsonEqual(standing, field.desired))
+        continue;
+      desired = withMark(desired, field.field, [mark[0], mark[1], commandSource(command)]);
     }
   }
   if (desired === view.marks.desired || desired === undefined) return;

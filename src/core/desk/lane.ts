@@ -269,7 +269,7 @@ function overwrite(draft: Draft, ids: readonly CommandId[], fields: readonly Fie
 function successor(field: FieldPointer, view: ShadowView): Successor {
   const mark = markAt(view.marks.desired, field);
   const source = mark === undefined ? undefined : sourceOf(mark);
-  if (source?.kind === 'command') return source;
+  if (source?.kind === 'command') return { kind: 'command', commandId: source.commandId };
   if (source?.kind === 'foreign' && mark !== undefined) {
     return {
       kind: 'foreign',

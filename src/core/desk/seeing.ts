@@ -1,5 +1,6 @@
-import type { CommandId, FieldPointer } from '../brand.ts';
+import type { FieldPointer } from '../brand.ts';
 import { isOpenCommand } from '../command/clocks.ts';
+import type { Command } from '../command/command.ts';
 import { isTakenOver } from '../command/ending.ts';
 import { judge } from '../command/judge.ts';
 import { writeIdOf, type Write } from '../command/write.ts';
@@ -117,14 +118,17 @@ function setWord(draft: Draft, reported: JsonObject | undefined): void {
 
 /** By leaf, the youngest command of the write that asks for it. */
 function sourceFor(draft: Draft, write: Write): (field: FieldPointer) => string {
-  const owners = new Map<FieldPointer, CommandId>();
+  const owners = new Map<FieldPointer, Command>();
+  let youngest: Command | undefined;
   for (const id of write.commandIds) {
-    for (const { field } of draft.command(id)?.fields ?? []) owners.set(field, id);
+    const command = draft.command(id);
+    if (command === undefined) continue;
+    youngest = command;
+    for (const { field } of command.fields) owners.set(field, command);
   }
-  const fallback = write.commandIds.at(-1);
   return (field) => {
-    const id = owners.get(field) ?? fallback;
-    return id === undefined ? foreignSource(undefined) : commandSource(id);
+    const owner = owners.get(field) ?? youngest;
+    return owner === undefined ? foreignSource(write.id) : commandSource(owner);
   };
 }
 

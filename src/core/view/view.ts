@@ -11,7 +11,7 @@ import type { ShadowRef } from '../shadow/shadow-ref.ts';
  * version  Desired: the document version of the latest write to the leaf, equal values included; from a `get` the
  *          version at which it was seen. Reported: the version of the update that brought it; 0 if a `get` over a gap
  *          brought it, so that its stamp is all there is.
- * source   `c:` + the id of our command, `f:` + the token of a foreign write (or nothing), or empty: not known.
+ * source   `c:` + id and author of our command, `f:` + the token of a foreign write (or nothing), or empty: not known.
  */
 export type Mark = readonly [stamp: number, version: number, source: string];
 
@@ -91,18 +91,20 @@ export function childOf(tree: MarkTree, key: string): Mark | MarkTree | undefine
 
 /** Who stands behind a mark. */
 export type Source =
-  | { readonly kind: 'command'; readonly commandId: CommandId }
+  | { readonly kind: 'command'; readonly commandId: CommandId; readonly author: string }
   | { readonly kind: 'foreign'; readonly clientToken?: ClientToken }
   | { readonly kind: 'unknown' };
 
 export function sourceOf([, , source]: Mark): Source {
-  if (source.startsWith('c:')) return { kind: 'command', commandId: source.slice(2) as CommandId };
+  if (source.startsWith('c:')) {
+    return { kind: 'command', commandId: source.slice(2, 38) as CommandId, author: source.slice(39) };
+  }
   if (!source.startsWith('f:')) return { kind: 'unknown' };
   const token = source.slice(2);
   return token === '' ? { kind: 'foreign' } : { kind: 'foreign', clientToken: token as ClientToken };
 }
 
-export const commandSource = (id: CommandId): string => `c:${id}`;
+export const commandSource = ({ id, author }: { id: CommandId; author: string }): string => `c:${id} ${author}`;
 export const foreignSource = (token: string | undefined): string => `f:${token ?? ''}`;
 
 /** The stamp of a leaf in the service's metadata: `{timestamp}`, or for an array the newest of its elements (R73). */

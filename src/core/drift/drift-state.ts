@@ -1,0 +1,245 @@
+import type { CommandId, EpochMs, FieldPointer } from '../brand.ts';
+import { isOpenCommand, isOpenField } from '../command/clocks.ts';
+import type { Command } from '../command/command.ts';
+import type { Desk } from '../desk/desk.ts';
+import { isJsonObject, type JsonValue } from '../json/json.ts';
+import { jsonEqual } from '../json/json-equal.ts';
+import { leavesOf, overlaps, valueAt } from '../json/json-pointer.ts';
+import { modelEqual } from '../model/model-equal.ts';
+import type { Model } from '../model/model.ts';
+import { absentView, markAt, sourceOf } from '../view/view.ts';
+import { causeOf, causeOfEnd } from './cause.ts';
+import type { DriftEntry, IgnoreRule } from './drift.ts';
+import { ignoredBy } from './ignore.ts';
+
+/** The drift of one shadow: what the report lists, and what is remembered of fields that agree. */
+export interface DriftState {
+  readonly entries: ReadonlyMap<FieldPointer, DriftEntry>;
+  readonly agreements: ReadonlyMap<FieldPointer, Agreement>;
+  /** The newest command per field that ended without success and was not acknowledged. */
+  readonly ended: ReadonlyMap<FieldPointer, Command>;
+}
+
+/** When a field last agreed, on which version of its wish, and how often it left that state. */
+export interface Agreement {
+  readonly at: EpochMs;
+  readonly version: number;
+  readonly flaps: number;
+}
+
+export const NO_DRIFT: DriftState = { entries: new Map(), agreements: new Map(), ended: new Map() };
+
+export interface DriftContext {
+  readonly model: Model;
+  readonly rules: readonly IgnoreRule[];
+  readonly now: EpochMs;
+}
+
+export interface DriftStep {
+  readonly state: DriftState;
+  /** The new entry, or undefined where it went. */
+  readonly changed: ReadonlyMap<FieldPointer, DriftEntry | undefined>;
+}
+
+/**
+ * The drift after a change of the desk. `touched` are the pointers that may have changed; undefined looks at everything.
+ * Looking at more fields than necessary changes nothing, so the incremental way and the full sweep give one answer.
+ */
+export function driftAfter(
+  state: DriftState,
+  desk: Desk,
+  touched: readonly FieldPointer[] | undefined,
+  context: DriftContext,
+): DriftStep {
+  const entries = new Map(state.entries);
+  const agreements = new Map(state.agreements);
+  const changed = new Map<FieldPointer, DriftEntry | undefined>();
+  for (const field of fieldsOf(state, desk, touched)) {
+    const before = entries.get(field);
+    const differs = isDrift(desk, field, context.model);
+    const agreed = agreements.get(field);
+    if (!differs && isAgreed(desk, field, context.model)) {
+      const version = markAt(desk.sight.view?.marks.desired, field)?.[1] ?? 0;
+      agreements.set(field, { at: context.now, version, flaps: agreed?.flaps ?? before?.flaps ?? 0 });
+    }
+    const after = entryFor(field, { before, agreed, differs, desk, ended: state.ended.get(field) }, context);
+    if (after === undefined) entries.delete(field);
+    else entries.set(field, after);
+    if (before !== undefined && before.differs && !differs && agreements.has(field)) {
+      const known = agreements.get(field) as Agreement;
+      agreements.set(field, { ...known, flaps: before.flaps + 1 });
+    }
+    if (!sameEntry(before, after)) changed.set(field, after);
+    else if (before !== undefined) entries.set(field, before);
+  }
+  return { state: { entries, agreements, ended: state.ended }, changed };
+}
+
+/** A command that ended without success holds its fields in the report until somebody acknowledges them. */
+export function withEnded(state: DriftState, command: Command): { state: DriftState; fields: FieldPointer[] } {
+  const holds = command.status === 'failed' || command.status === 'timed_out' || command.status === 'expired';
+  const ended = new Map(state.ended);
+  const fields: FieldPointer[] = [];
+  for (const { field, state: outcome } of command.fields) {
+    const held = holds && outcome.outcome !== 'confirmed' && outcome.outcome !== 'superseded';
+    if (held) ended.set(field, command);
+    else if (ended.get(field)?.id === command.id) ended.delete(field);
+    else continue;
+    fields.push(field);
+  }
+  return { state: { ...state, ended }, fields };
+}
+
+/** Somebody has seen it: the field is no longer held, and hidden while it goes on to differ in the same way. */
+export function acknowledged(
+  state: DriftState,
+  field: FieldPointer,
+  by: { readonly by: string; readonly at: EpochMs; readonly reason?: string },
+): DriftStep | undefined {
+  const entry = state.entries.get(field);
+  if (entry === undefined) return undefined;
+  const entries = new Map(state.entries);
+  const ended = new Map(state.ended);
+  ended.delete(field);
+  const { endedCommandId: _, ...rest } = entry;
+  const after: DriftEntry | undefined = entry.differs ? { ...rest, acknowledged: by } : undefined;
+  if (after === undefined) entries.delete(field);
+  else entries.set(field, after);
+  return { state: { ...state, entries, ended }, changed: new Map([[field, after]]) };
+}
+
+function fieldsOf(state: DriftState, desk: Desk, touched: readonly FieldPointer[] | undefined): Set<FieldPointer> {
+  const desired = desk.sight.view?.state.desired;
+  if (touched === undefined) {
+    return new Set([
+      ...leavesOf(desired ?? {}).map(([field]) => field),
+      ...state.entries.keys(),
+      ...state.ended.keys(),
+    ]);
+  }
+  const fields = new Set<FieldPointer>();
+  for (const pointer of touched) {
+    const value = valueAt(desired, pointer);
+    if (isJsonObject(value) && Object.keys(value).length > 0) {
+      for (const [below] of leavesOf(value)) fields.add(`${pointer}${below}` as FieldPointer);
+    } else {
+      fields.add(standingLeaf(desired, pointer));
+    }
+    for (const known of [...state.entries.keys(), ...state.ended.keys()]) {
+      if (overlaps({ left: known, right: pointer })) fields.add(known);
+    }
+  }
+  return fields;
+}
+
+/** A report below a desired leaf (an array, a scalar) concerns that leaf. */
+function standingLeaf(desired: JsonValue | undefined, pointer: FieldPointer): FieldPointer {
+  for (let end = pointer.lastIndexOf('/'); end > 0; end = pointer.lastIndexOf('/', end - 1)) {
+    const above = pointer.slice(0, end) as FieldPointer;
+    const value = valueAt(desired, above);
+    if (value !== undefined && !isJsonObject(value)) return above;
+  }
+  return pointer;
+}
+
+/** Differs by the model, and no open command explains it. */
+function isDrift(desk: Desk, field: FieldPointer, model: Model): boolean {
+  const { view } = desk.sight;
+  const desired = valueAt(view?.state.desired, field);
+  if (desired === undefined || (isJsonObject(desired) && Object.keys(desired).length > 0)) return false;
+  const reported = valueAt(view?.state.reported, field);
+  if (isJsonObject(desired) && isJsonObject(reported)) return false;
+  if (modelEqual({ desired, reported, annotations: model.annotations(field) })) return false;
+  return !isExplained(desk, field);
+}
+
+function isAgreed(desk: Desk, field: FieldPointer, model: Model): boolean {
+  const { view } = desk.sight;
+  const desired = valueAt(view?.state.desired, field);
+  if (desired === undefined) return false;
+  return modelEqual({ desired, reported: valueAt(view?.state.reported, field), annotations: model.annotations(field) });
+}
+
+function isExplained(desk: Desk, field: FieldPointer): boolean {
+  for (const command of desk.commands.values()) {
+    if (!isOpenCommand(command)) continue;
+    if (command.fields.some((own) => isOpenField(own) && overlaps({ left: own.field, right: field }))) return true;
+  }
+  return false;
+}
+
+interface EntryFacts {
+  readonly before: DriftEntry | undefined;
+  readonly agreed: Agreement | undefined;
+  readonly differs: boolean;
+  readonly desk: Desk;
+  readonly ended: Command | undefined;
+}
+
+function entryFor(field: FieldPointer, facts: EntryFacts, context: DriftContext): DriftEntry | undefined {
+  const { before, agreed, differs, desk, ended } = facts;
+  if (!differs && ended === undefined && (before?.endedCommandId === undefined || before.acknowledged !== undefined)) {
+    return undefined;
+  }
+  const view = desk.sight.view ?? absentView(desk.ref, 1, context.now);
+  const desired = valueAt(view.state.desired, field);
+  const reported = valueAt(view.state.reported, field);
+  const mark = markAt(view.marks.desired, field);
+  const source = mark === undefined ? undefined : sourceOf(mark);
+  const heldBy: CommandId | undefined = ended?.id ?? before?.endedCommandId;
+  const cause = differs
+    ? causeOf({
+        field,
+        view,
+        word: desk.word,
+        presence: desk.presence,
+        model: context.model,
+        agreedVersion: agreed?.version,
+        ended,
+      })
+    : ended === undefined
+      ? {
+          cause: before?.cause ?? ('unknown' as const),
+          ...(before?.detail === undefined ? {} : { detail: before.detail }),
+        }
+      : causeOfEnd(ended, field);
+  const lastAgreedAt = agreed?.at ?? before?.lastAgreedAt;
+  const covered = ignoredBy({ ref: desk.ref, field }, context);
+  // Acknowledged once is acknowledged while the same difference lasts.
+  const same = before !== undefined && before.differs && differs && sameValue(before.desired, desired);
+  return {
+    ref: desk.ref,
+    field,
+    ...(desired === undefined ? {} : { desired }),
+    ...(reported === undefined ? {} : { reported }),
+    differs,
+    ...cause,
+    firstSeenAt: before?.firstSeenAt ?? context.now,
+    ...(lastAgreedAt === undefined ? {} : { lastAgreedAt }),
+    flaps: agreed?.flaps ?? before?.flaps ?? 0,
+    ...(source?.kind === 'command'
+      ? { commandId: source.commandId, author: source.author }
+      : ended === undefined
+        ? {}
+        : { commandId: ended.id, author: ended.author }),
+    ...(heldBy === undefined ? {} : { endedCommandId: heldBy }),
+    ...(same && before.acknowledged !== undefined && ended === undefined ? { acknowledged: before.acknowledged } : {}),
+    ...(covered === undefined ? {} : { ignoredBy: covered }),
+    version: view.version,
+    incarnation: view.incarnation,
+    seenAt: view.seenAt,
+  };
+}
+
+function sameValue(left: JsonValue | undefined, right: JsonValue | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right;
+  return jsonEqual(left, right);
+}
+
+/** Version and time of the last look alone are no news. */
+function sameEntry(left: DriftEntry | undefined, right: DriftEntry | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right;
+  const { version: _, seenAt: __, ...before } = left;
+  const { version: ___, seenAt: ____, ...after } = right;
+  return jsonEqual(before as unknown as JsonValue, after as unknown as JsonValue);
+}
