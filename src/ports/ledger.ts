@@ -48,6 +48,8 @@ export interface Ledger {
   drift(filter: DriftFilter, page: PageRequest): Promise<Result<Page<DriftEntry>>>;
   driftCounts(filter: DriftFilter): Promise<Result<DriftCounts>>;
   ignoreRules(): Promise<Result<readonly IgnoreRule[]>>;
+  /** The fleet in numbers. `olderThan`: instants, to count the listed drift entries first seen before each. */
+  overview(olderThan: readonly EpochMs[]): Promise<Result<FleetOverview>>;
 
   /**
    * Takes away at most `limit` commands that ended before `endedBefore`, oldest first, with their timelines, writes and
@@ -170,6 +172,24 @@ export interface DriftCounts {
   /** Covered by ignore rules, whatever `includeIgnored` says. */
   readonly ignored: number;
   readonly acknowledged: number;
+}
+
+/** Entries that are ignored or acknowledged count as in sync here; `driftCounts` counts them apart. */
+export interface FleetOverview {
+  readonly things: { readonly online: number; readonly offline: number; readonly unknown: number };
+  readonly shadows: {
+    readonly total: number;
+    /** With an open command. */
+    readonly pending: number;
+    /** With a listed drift entry. */
+    readonly drifted: number;
+    /** With a listed drift entry that the device refused. */
+    readonly refused: number;
+    /** Neither pending nor drifted. */
+    readonly inSync: number;
+  };
+  /** One count per instant that was asked for, in that order. */
+  readonly driftOlderThan: readonly number[];
 }
 
 /** What an idempotency key stood for. The fingerprint says whether a repeated request is the same one. */

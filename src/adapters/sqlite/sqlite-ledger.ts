@@ -13,6 +13,7 @@ import type {
   DriftCounts,
   DriftFilter,
   EventPage,
+  FleetOverview,
   IdempotencyRecord,
   Ledger,
   LedgerChange,
@@ -31,6 +32,7 @@ import { GroupCommit, type BatchReport } from './group-commit.ts';
 import { checkBeside } from './integrity.ts';
 import { loadSqlite } from './native.ts';
 import { corrupt, openDatabase, type OpenDatabase, type OpenDatabaseOptions } from './open-database.ts';
+import { fleetOverview } from './overview.ts';
 import { Pruner } from './prune.ts';
 import { ShadowReads } from './shadow-reads.ts';
 
@@ -155,6 +157,10 @@ export class SqliteLedger implements Ledger {
 
   async ignoreRules(): Promise<Result<readonly IgnoreRule[]>> {
     return this.#read(() => this.#shadowReads.ignoreRules());
+  }
+
+  async overview(olderThan: readonly EpochMs[]): Promise<Result<FleetOverview>> {
+    return this.#read(() => fleetOverview(this.#opened.database, olderThan));
   }
 
   async prune(endedBefore: EpochMs, limit: number): Promise<Result<number>> {
