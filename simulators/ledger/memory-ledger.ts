@@ -15,6 +15,7 @@ import type {
   DriftCounts,
   DriftFilter,
   EventPage,
+  FleetOverview,
   IdempotencyRecord,
   Ledger,
   LedgerChange,
@@ -167,6 +168,28 @@ export class MemoryLedger implements Ledger {
 
   async ignoreRules(): Promise<Result<readonly IgnoreRule[]>> {
     return ok([...this.#rules.values()]);
+  }
+
+  async overview(olderThan: readonly EpochMs[]): Promise<Result<FleetOverview>> {
+    const drift = this.#driftMatching({}).filter((entry) => isListed(entry, {}));
+    const keys = (entries: readonly DriftEntry[]): Set<string> => new Set(entries.map(({ ref }) => shadowKey(ref)));
+    const pending = [...this.#shelves]
+      .filter(([, { commands }]) => [...commands.values()].some(isOpen))
+      .map(([key]) => key);
+    const states = [...this.#presence.values()].map(({ state }) => state);
+    const count = (wanted: Presence['state']): number => states.filter((state) => state === wanted).length;
+    const total = this.#shelves.size;
+    return ok({
+      things: { online: count('online'), offline: count('offline'), unknown: count('unknown') },
+      shadows: {
+        total,
+        pending: pending.length,
+        drifted: keys(drift).size,
+        refused: keys(drift.filter(({ cause }) => cause === 'refused')).size,
+        inSync: total - new Set([...pending, ...keys(drift)]).size,
+      },
+      driftOlderThan: olderThan.map((instant) => drift.filter(({ firstSeenAt }) => firstSeenAt < instant).length),
+    });
   }
 
   async prune(endedBefore: EpochMs, limit: number): Promise<Result<number>> {

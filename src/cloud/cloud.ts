@@ -12,6 +12,7 @@ import type {
   DriftCounts,
   DriftFilter,
   EventPage,
+  FleetOverview,
   LedgerHealth,
   Page,
   PageRequest,
@@ -50,6 +51,8 @@ export interface Cloud {
 
   drift(filter: DriftFilter, page: PageRequest): Promise<Result<Page<DriftEntry>>>;
   driftCounts(filter: DriftFilter): Promise<Result<DriftCounts>>;
+  /** The fleet in numbers; `ages` are lengths, to count the drift older than each. */
+  overview(agesMs: readonly number[]): Promise<Result<FleetOverview>>;
   acknowledgeDrift(target: DriftTarget, by: Actor, reason?: string): Promise<Result<DriftEntry>>;
   ignoreRules(): Promise<Result<readonly IgnoreRule[]>>;
   addIgnoreRule(rule: NewIgnoreRule): Promise<Result<IgnoreRule>>;

@@ -1,4 +1,4 @@
-import type { CommandId, FieldPointer, ThingName } from '../core/brand.ts';
+import { epochMs, type CommandId, type FieldPointer, type ThingName } from '../core/brand.ts';
 import { isOpenCommand } from '../core/command/clocks.ts';
 import type { Command, TimelineEntry } from '../core/command/command.ts';
 import { DESK_SETTINGS, type Desk, type DeskSettings, type DeskStep } from '../core/desk/desk.ts';
@@ -16,6 +16,7 @@ import type {
   DriftCounts,
   DriftFilter,
   EventPage,
+  FleetOverview,
   Ledger,
   LedgerChange,
   Page,
@@ -303,6 +304,12 @@ export class Engine implements Cloud {
   async driftCounts(filter: DriftFilter): Promise<Result<DriftCounts>> {
     await this.#recorder.flush();
     return this.#options.ledger.driftCounts(filter);
+  }
+
+  async overview(agesMs: readonly number[]): Promise<Result<FleetOverview>> {
+    await this.#recorder.flush();
+    const now = this.#options.clock.wall();
+    return this.#options.ledger.overview(agesMs.map((ageMs) => epochMs(now - ageMs)));
   }
 
   async acknowledgeDrift(target: DriftTarget, by: Actor, reason?: string): Promise<Result<DriftEntry>> {

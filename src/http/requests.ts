@@ -54,6 +54,8 @@ const jsonObject = z.custom<JsonObject>((value) => isJsonObject(value), 'a JSON 
 
 const who = { author: line(128).optional(), reason: line(1_024).optional() };
 
+const field = z.string().transform((text, context): FieldPointer => orIssue(parsePointer(text), context));
+
 export const createCommandBody = z.strictObject({
   kind: z.literal('shadow').optional(),
   desired: jsonObject.refine((patch) => Object.keys(patch).length > 0, 'at least one field is needed'),
@@ -67,6 +69,7 @@ export const createCommandBody = z.strictObject({
 });
 
 export const actBody = z.strictObject(who);
+export const acknowledgeBody = z.strictObject({ ...who, field });
 export const extendBody = z
   .strictObject({ ...who, expiresAt: instant.optional(), applyMoreMs: lengthMs.optional() })
   .refine(
@@ -79,7 +82,6 @@ const VERDICTS = [...new Set(Object.values(VERDICT_OF))];
 
 const thing = z.string().transform((text, context) => orIssue(parseThingName(text), context));
 const shadow = z.string().transform((text, context) => orIssue(parseShadowName(text), context));
-const field = z.string().transform((text, context): FieldPointer => orIssue(parsePointer(text), context));
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
 function orIssue<T>(result: Result<T>, context: z.RefinementCtx): T {

@@ -11,6 +11,7 @@ import { commandRoutes } from './routes/commands.ts';
 import { driftRoutes } from './routes/drift.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { overviewRoutes } from './routes/overview.ts';
 import { shadowRoutes } from './routes/shadows.ts';
 
 /**
@@ -72,6 +73,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
   commandRoutes(app, shared);
   shadowRoutes(app, shared);
   driftRoutes(app, shared);
+  overviewRoutes(app, shared);
   eventRoutes(app, shared);
   healthRoutes(app, shared);
   if (parts.console !== undefined) consoleRoutes(app, parts.console);

@@ -132,6 +132,28 @@ export function describeLedger(name: string, open: () => Promise<LedgerUnderTest
         expect((await got(ledger.commands({}, { limit: 10 }))).items).toEqual([second]);
       });
 
+      test('counts the fleet: pending, drifted and refused shadows once each, ignored and acknowledged drift not at all', async () => {
+        await commit(
+          ledger,
+          stored(aCommand(1)),
+          stored(aCommand(2)),
+          ...['heater-1', 'heater-2', 'heater-3', 'heater-4'].map(
+            (key) => ({ type: 'view', view: aView(key) }) as const,
+          ),
+          { type: 'presence', presence: aPresence('heater-1') },
+          { type: 'presence', presence: aPresence('heater-2', { state: 'offline' }) },
+          { type: 'drift', entry: aDrift('heater-2', '/a', { cause: 'refused', firstSeenAt: at(0) }) },
+          { type: 'drift', entry: aDrift('heater-2', '/b', { cause: 'refused', firstSeenAt: at(9) }) },
+          { type: 'drift', entry: aDrift('heater-3', '/a', { acknowledged: { by: 'ops', at: T0 } }) },
+          { type: 'drift', entry: aDrift('heater-4', '/a', { ignoredBy: { ruleId: 'r', reason: 'x' } }) },
+        );
+        expect(await got(ledger.overview([at(5), at(10)]))).toEqual({
+          things: { online: 1, offline: 1, unknown: 0 },
+          shadows: { total: 4, pending: 1, drifted: 1, refused: 1, inSync: 2 },
+          driftOlderThan: [1, 2],
+        });
+      });
+
       test('takes away drift and ignore rules', async () => {
         const rule = { id: 'r', thing: '*', field: '*', reason: 'x', by: 'ops', createdAt: T0 };
         await commit(

@@ -4,9 +4,13 @@ import type { FleetOverview } from '../../ports/ledger.ts';
 
 /** Counts over the small indexes; nothing here opens a body but presence, which has one row per thing. */
 export function fleetOverview(database: Database, olderThan: readonly EpochMs[]): FleetOverview {
-  const shadows = database.prepare(SHADOWS).get() as Omit<FleetOverview['shadows'], 'inSync'> & { readonly busy: number };
+  const shadows = database.prepare(SHADOWS).get() as Omit<FleetOverview['shadows'], 'inSync'> & {
+    readonly busy: number;
+  };
   const things = database.prepare(THINGS).get() as FleetOverview['things'];
-  const older = database.prepare('SELECT count(*) FROM drift WHERE first_seen_at < ? AND ignored = 0 AND acknowledged = 0').pluck();
+  const older = database
+    .prepare('SELECT count(*) FROM drift WHERE first_seen_at < ? AND ignored = 0 AND acknowledged = 0')
+    .pluck();
   const { busy, ...counts } = shadows;
   return {
     things,

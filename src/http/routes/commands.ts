@@ -25,7 +25,7 @@ import { respond, type RouteParts } from '../respond.ts';
 import { commandView, explanationView, timelineView } from '../views.ts';
 
 /** Until callers prove who they are, a command whose author gives no name has this one. */
-const AUTHOR_DEFAULT = 'anonymous';
+export const AUTHOR_DEFAULT = 'anonymous';
 
 export function commandRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { cloud } = parts;

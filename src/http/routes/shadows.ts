@@ -6,7 +6,7 @@ import { respond, type RouteParts } from '../respond.ts';
 import { shadowExplanationView, shadowRefView, shadowView, thingView } from '../views.ts';
 import { pageFrom, pageView } from './commands.ts';
 
-type ThingRequest = FastifyRequest<{ Params: { thing: string } }>;
+export type ThingRequest = FastifyRequest<{ Params: { thing: string } }>;
 
 export function shadowRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { cloud } = parts;
@@ -36,7 +36,7 @@ export function shadowRoutes(app: FastifyInstance, parts: RouteParts): void {
   });
 }
 
-function readShadow(request: ThingRequest): Result<{ ref: ShadowRef; refresh: boolean }> {
+export function readShadow(request: ThingRequest): Result<{ ref: ShadowRef; refresh: boolean }> {
   const thingName = parseThingName(request.params.thing);
   if (!thingName.ok) return thingName;
   const query = readRequest(shadowQuery, request.query, 'query');

@@ -1,0 +1,35 @@
+import type { FastifyInstance } from 'fastify';
+import type { DriftCounts, FleetOverview } from '../../ports/ledger.ts';
+import { respond, type RouteParts } from '../respond.ts';
+import type { OverviewView } from '../views.ts';
+
+/** Where one age ends and the next begins; each label tells its own and everything up to the next one. */
+const AGES = [
+  { label: 'up to 10 minutes', fromMs: 0 },
+  { label: 'over 10 minutes', fromMs: 600_000 },
+  { label: 'over 1 hour', fromMs: 3_600_000 },
+  { label: 'over 1 day', fromMs: 86_400_000 },
+  { label: 'over 1 week', fromMs: 604_800_000 },
+] as const;
+
+export function overviewRoutes(app: FastifyInstance, parts: RouteParts): void {
+  const { cloud } = parts;
+  app.get('/v1/overview', async (request, reply) => {
+    const [overview, counts] = await Promise.all([
+      cloud.overview(AGES.slice(1).map(({ fromMs }) => fromMs)),
+      cloud.driftCounts({}),
+    ]);
+    if (!counts.ok) return respond({ parts, request, reply }, counts, String);
+    return respond({ parts, request, reply }, overview, (found) => overviewView(found, counts.value));
+  });
+}
+
+function overviewView({ things, shadows, driftOlderThan }: FleetOverview, counts: DriftCounts): OverviewView {
+  const { fields, byCause, ignored, acknowledged } = counts;
+  const olderThan = [fields, ...driftOlderThan];
+  const ages = AGES.map(({ label }, index) => ({
+    label,
+    fields: (olderThan[index] ?? 0) - (olderThan[index + 1] ?? 0),
+  }));
+  return { things, shadows, drift: { fields, byCause, ignored, acknowledged, ages } };
+}
