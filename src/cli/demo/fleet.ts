@@ -15,7 +15,7 @@ export const DEVICES: readonly DemoDevice[] = [
   device('bulb', 'bulb', 'lobby-bulb/light'),
   device('lock', 'lock', 'front-door'),
   device('motor', 'motor', 'pump-motor'),
-  device('garage', 'bulb', 'garage-bulb'),
+  device('garage bulb', 'bulb', 'garage-bulb'),
 ];
 
 /** Which model the server holds against a command before it is accepted. */

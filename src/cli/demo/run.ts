@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
+import type { CommandView } from '../../http/views.ts';
 import { EXIT, type Cli, type ExitCode } from '../cli.ts';
-import { createApi } from '../../client/api.ts';
+import { createApi, type Api } from '../../client/api.ts';
 import { SERVER_DEFAULT } from '../http-client.ts';
 import { forTerminal } from '../output/terminal.ts';
 import { DEVICES, SERVER_CONFIG } from './fleet.ts';
@@ -56,9 +57,11 @@ async function play(
     if (!played.ok) return played;
     all.push(...played.value);
   }
+  // Looked at once more: what became of desired is settled by now.
+  const finals = await lookAgain(all, stage.client);
   const wrong = all.filter(({ asExpected }) => !asExpected).length;
-  if (output.json) output.dataJson({ commands: all });
-  else output.data(`\n${playedTable(all, output)}`);
+  if (output.json) output.dataJson({ commands: finals });
+  else output.data(`\n${playedTable(finals, output)}`);
   output.talk(
     wrong === 0
       ? `\n${output.talkColor.green(`${all.length} commands, every verdict as it should be.`)}`
@@ -68,6 +71,15 @@ async function play(
   output.talk(whatNext(cli, url));
   await cli.untilStopped();
   return ok(EXIT.interrupted);
+}
+
+function lookAgain(all: readonly Played[], client: Api): Promise<Played[]> {
+  return Promise.all(
+    all.map(async (played) => {
+      const look = await client.get<CommandView>(`/v1/commands/${played.command.id}`);
+      return look.ok ? { ...played, command: look.value } : played;
+    }),
+  );
 }
 
 async function startWorld(

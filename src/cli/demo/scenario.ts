@@ -57,7 +57,7 @@ export const SCENARIO: readonly Scene[] = [
   },
   {
     title: 'The bulb in the garage is switched off and stays off: the wish expires.',
-    before: [{ type: 'stop', part: 'garage' }],
+    before: [{ type: 'stop', part: 'garage bulb' }],
     sends: [
       { thingName: 'garage-bulb', desired: { on: true }, expiresInMs: EXPIRES_IN_MS, expected: { status: 'expired' } },
     ],

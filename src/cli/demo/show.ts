@@ -26,8 +26,8 @@ export function showAsTalk({ talk, talkColor }: Output): Teller {
 }
 
 const CHANGE_WORDS: Readonly<Record<WorldChange['type'], (part: string) => string>> = {
-  freeze: (part) => `the ${part} hangs (SIGSTOP)`,
-  thaw: (part) => `the ${part} goes on (SIGCONT)`,
+  freeze: (part) => `the ${part} hangs (kill -STOP)`,
+  thaw: (part) => `the ${part} goes on (kill -CONT)`,
   stop: (part) => `the ${part} is switched off`,
   kill: (part) => `the ${part} is killed (kill -9)`,
   start: (part) => `the ${part} starts again`,

@@ -33,13 +33,44 @@ export function wish(command: CommandView): string {
 
 /** Why the command is where it is, in as few words as do; empty where the status says it all. */
 export function why(command: CommandView): string {
-  if (command.verdict === 'succeeded') {
-    if (command.noop === true) return 'nothing had to change';
-    return command.status === 'succeeded_late' ? 'the proof came after the end' : spoken(command.statusReason);
-  }
   const told = command.fields.map(fieldWords).filter((words) => words !== '');
-  return [spoken(command.statusReason), ...told].filter((words) => words !== '').join('; ');
+  const whole = [statusWords(command), ...told, endWords(command)].filter((words) => words !== '');
+  return whole.join('; ');
 }
+
+function statusWords({ status, statusReason, noop, fields }: CommandView): string {
+  switch (status) {
+    case 'succeeded':
+      return noop === true ? 'nothing had to change' : '';
+    case 'succeeded_late':
+      return 'the proof came after the end';
+    case 'failed':
+      // A refused field tells it in the device's own words.
+      return fields.some(({ outcome }) => outcome === 'refused') ? '' : spoken(statusReason);
+    case 'timed_out':
+      return statusReason === 'no_answer' ? 'the device did not answer in time' : spoken(statusReason);
+    case 'expired':
+      return statusReason === 'no_answer' ? 'no sign that the device ever saw it' : spoken(statusReason);
+    case 'superseded':
+    case 'cancelled':
+    case 'queued':
+    case 'sent':
+    case 'delivered':
+      return spoken(statusReason);
+  }
+}
+
+/** What became of desired after an end without success (DESIGN.md section 3, `onEnd`). */
+function endWords({ endResult }: CommandView): string {
+  return endResult === undefined ? '' : END_WORDS[endResult];
+}
+
+const END_WORDS: Readonly<Record<NonNullable<CommandView['endResult']>, string>> = {
+  restored: 'desired is back to what it was',
+  withdrawn: 'the wish was taken back',
+  kept: 'the wish stays',
+  not_yet: 'desired is about to be put right',
+};
 
 function fieldWords(field: CommandFieldView): string {
   const name = forTerminal(field.field);
@@ -62,8 +93,9 @@ function fieldWords(field: CommandFieldView): string {
   }
 }
 
-function codeAndWords({ code, message }: CommandFieldView): string {
-  return [code, message].flatMap((part) => (part === undefined ? [] : [forTerminal(part)])).join(', ');
+/** `out_of_range (1 to 5)` */
+function codeAndWords({ code = 'no reason given', message = '' }: CommandFieldView): string {
+  return message === '' ? forTerminal(code) : `${forTerminal(code)} (${forTerminal(message)})`;
 }
 
 function successor({ supersededBy: by }: CommandFieldView): string {
