@@ -60,7 +60,7 @@ export function plan(input: PlanInput, moment: Moment, limits: ReconcileLimits):
   const adopt = [...judgements].flatMap(([field, judgement]) =>
     judgement.kind === 'adopt' ? [{ field, value: judgement.value }] : [],
   );
-  const wakeAt = earliestWake(memory, judgements);
+  const wakeAt = earliestWake(memory, judgements, moment.checkedAt);
   return {
     calls: callsFor(chosen, input, judgements),
     states,
@@ -324,12 +324,21 @@ function inDependencyOrder(fields: readonly FieldPointer[], model: Model): Field
   return ordered;
 }
 
-function earliestWake(memory: Memory, judgements: ReadonlyMap<FieldPointer, Judgement>): MonotonicMs | undefined {
+/**
+ * When waiting alone will change something. What is due already waits for something else (a busy adapter, a reading), and
+ * must not wake us again and again.
+ */
+function earliestWake(
+  memory: Memory,
+  judgements: ReadonlyMap<FieldPointer, Judgement>,
+  checkedAt: MonotonicMs,
+): MonotonicMs | undefined {
   let earliest: MonotonicMs | undefined;
   for (const [field, { retry, lease, refused: final, deferred }] of memory) {
     if (judgements.get(field)?.kind !== 'listed' || final !== undefined || deferred !== undefined) continue;
     const due = lease?.endsAt ?? retry?.dueAt;
-    if (due !== undefined && (earliest === undefined || due < earliest)) earliest = due;
+    if (due === undefined || due <= checkedAt) continue;
+    if (earliest === undefined || due < earliest) earliest = due;
   }
   return earliest;
 }
