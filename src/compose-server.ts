@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { mqttTransport } from './adapters/aws-iot/transport.ts';
 import type { MqttOptions, MqttProtocol } from './adapters/aws-iot/options.ts';
 import { pinoLog, type LogLevel } from './adapters/pino/log.ts';
@@ -15,6 +16,7 @@ import { isLoopback, type HostPort } from './core/host-port.ts';
 import { problem } from './core/problem.ts';
 import { fail, ok, type Result } from './core/result.ts';
 import type { ShadowRef } from './core/shadow/shadow-ref.ts';
+import { readConsole } from './http/console-files.ts';
 import { createHttpServer } from './http/server.ts';
 import { presenceTopic } from './protocol/presence-topic.ts';
 import { parseJson } from './protocol/json-text.ts';
@@ -64,9 +66,12 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
     willFilter: presenceTopic('+' as ThingName),
     ...(isAwsEndpoint(options.mqtt.url) ? AWS_CAPS : {}),
   });
+  const pages = readConsole(CONSOLE_FOLDER);
+  if (!pages.ok) log.warn({ folder: CONSOLE_FOLDER }, 'the console is not built; only the API is served');
   const server = createHttpServer({
     cloud,
     log,
+    ...(pages.ok ? { console: pages.value } : {}),
     ...(isLoopback(options.listen.host) ? { hosts: new Set<string>() } : {}),
   });
   const stop = async () => {
@@ -83,6 +88,9 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
   }
   return ok({ url: listening.value.url, connected: transport.value.connected, stop });
 }
+
+/** Built beside the compiled sources: `dist/console` next to `dist/src`. */
+const CONSOLE_FOLDER = fileURLToPath(new URL('../console/', import.meta.url));
 
 /** Caps per connection, DESIGN.md section 3. */
 const AWS_CAPS = { inFlightMax: 10, requestsPerSecond: 100 };
