@@ -1,8 +1,15 @@
-import { machine, print } from './support/report.ts';
+import { idle } from './loop/idle.ts';
 import { stall } from './loop/stall.ts';
+import { throughput } from './loop/throughput.ts';
+import { machine, print } from './support/report.ts';
 
-/** `npm run bench -- loop [stall …] [--repetitions N]` */
-const PARTS: Readonly<Record<string, (repetitions: number) => Promise<void>>> = { stall };
+/** `npm run bench -- loop [stall] [idle] [hundred] [thousand] [--repetitions N]` */
+const PARTS: Readonly<Record<string, (repetitions: number) => Promise<void>>> = {
+  stall,
+  idle,
+  hundred: (repetitions) => throughput(repetitions, 100),
+  thousand: (repetitions) => throughput(repetitions, 1_000),
+};
 
 const names = process.argv.slice(2).filter((argument) => argument in PARTS);
 const at = process.argv.indexOf('--repetitions');

@@ -1,0 +1,59 @@
+import { interleave } from '../support/interleave.ts';
+import { print, table } from '../support/report.ts';
+import { median, number, spread, summarize, type Summary } from '../support/stats.ts';
+import { openPost, openRelay, openSync4k } from './parts.ts';
+import { openWhole } from './whole.ts';
+
+const COMMANDS = 200;
+const ONE = { count: COMMANDS, inFlight: 1 };
+
+/** `POST` to `succeeded`, one command at a time, beside its bare parts. */
+export async function idle(repetitions: number): Promise<void> {
+  print('\n## Idle loop: POST to succeeded, one command in flight, every commit durable\n');
+  const post = await openPost(1);
+  const relay = await openRelay(1);
+  const sync = openSync4k();
+  const whole = await openWhole({ devices: 1, connections: 1 });
+  await whole.run({ count: 100, inFlight: 1 });
+  let commits: number | undefined;
+  for (let attempt = 0; attempt < 5 && commits === undefined; attempt++) commits = await whole.commitsPerCommand();
+  if (commits === undefined) throw new Error('no stretch without a checkpoint');
+  const results = await interleave<Summary>(repetitions, {
+    post: async () => summarize((await post.run(ONE)).latenciesMs),
+    legs: async () => summarize((await relay.run(ONE)).latenciesMs),
+    sync: () => Promise.resolve(summarize(sync.run(COMMANDS))),
+    whole: async () => summarize((await whole.run(ONE)).latenciesMs),
+  });
+  await whole.close();
+  await relay.close();
+  await post.close();
+  sync.close();
+  const of = (name: string, pick: (summary: Summary) => number) => (results[name] ?? []).map(pick);
+  const p50 = (summary: Summary) => summary.p50;
+  const p99 = (summary: Summary) => summary.p99;
+  const parts = (pick: (summary: Summary) => number) =>
+    (results['whole'] ?? []).map(
+      (_, at) =>
+        (of('post', pick)[at] ?? 0) + (of('legs', pick)[at] ?? 0) + (commits ?? 0) * (of('sync', pick)[at] ?? 0),
+    );
+  const row = (name: string, values50: number[], values99: number[]) => [
+    name,
+    spread(values50, 3),
+    spread(values99, 2),
+  ];
+  print(
+    table(
+      ['', 'p50 ms (lowest to highest)', 'p99 ms'],
+      [
+        row('bare POST', of('post', p50), of('post', p99)),
+        row('four bare MQTT legs', of('legs', p50), of('legs', p99)),
+        row('fdatasync of a page', of('sync', p50), of('sync', p99)),
+        row(`bare parts together, ${number(commits, 2)} syncs per command`, parts(p50), parts(p99)),
+        row('shadowctl, POST to succeeded', of('whole', p50), of('whole', p99)),
+      ],
+    ),
+  );
+  const ratio50 = median(of('whole', p50)) / median(parts(p50));
+  const ratio99 = median(of('whole', p99)) / median(parts(p99));
+  print(`\nratio: p50 ${number(ratio50)} x (goal 1.2), p99 ${number(ratio99)} x (goal 1.5)`);
+}

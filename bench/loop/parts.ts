@@ -1,0 +1,76 @@
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startChild } from '../support/child.ts';
+import { HttpClient } from '../support/http.ts';
+import { pace } from '../support/pace.ts';
+
+export interface Paced {
+  readonly latenciesMs: number[];
+  readonly perSecond: number;
+}
+
+export interface Load {
+  readonly count: number;
+  readonly inFlight: number;
+}
+
+export const thingNames = (count: number): string[] => Array.from({ length: count }, (_, at) => `thing-${at}`);
+
+/** The body of a command on one field. */
+export const commandBody = (value: number): string => JSON.stringify({ desired: { targetC: value }, author: 'bench' });
+
+/** One bare POST. */
+export async function openPost(connections: number) {
+  const server = await startChild<{ url: string }>('post-server');
+  const http = new HttpClient(server.ready.url, connections);
+  return {
+    run: ({ count, inFlight }: Load): Promise<Paced> =>
+      pace(Array.from({ length: count }), inFlight, async () => {
+        await http.post('/v1/things/x/commands', commandBody(1));
+      }),
+    close: async () => {
+      http.close();
+      await server.stop();
+    },
+  };
+}
+
+/** Four bare MQTT legs: app, broker, device, broker, app. */
+export async function openRelay(devices: number) {
+  const things = thingNames(devices);
+  const broker = await startChild<{ url: string }>('relay-broker');
+  const { url } = broker.ready;
+  const fleet = await startChild('relay-devices', { url, things });
+  const app = await startChild('relay-app', { url, things });
+  return {
+    run: (load: Load): Promise<Paced> => app.ask<Paced>(load),
+    close: async () => {
+      await app.stop();
+      await fleet.stop();
+      await broker.stop();
+    },
+  };
+}
+
+/** One fdatasync after writing a page into a file that is there already, as a write-ahead log does. */
+export function openSync4k() {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-sync-'));
+  const file = openSync(join(folder, 'file'), 'w+');
+  const page = Buffer.alloc(4096, 1);
+  for (let at = 0; at < 256; at++) writeSync(file, page, 0, page.length, at * 4096);
+  fdatasyncSync(file);
+  return {
+    run: (count: number): number[] =>
+      Array.from({ length: count }, (_, at) => {
+        const beganMs = performance.now();
+        writeSync(file, page, 0, page.length, (at % 256) * 4096);
+        fdatasyncSync(file);
+        return performance.now() - beganMs;
+      }),
+    close: () => {
+      closeSync(file);
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
