@@ -20,9 +20,9 @@ export class FileShadowStore implements ShadowStore {
   }
 
   /** Opens or creates `shadows.db` in `directory`. */
-  static open(directory: string): Result<FileShadowStore> {
+  static async open(directory: string): Promise<Result<FileShadowStore>> {
     const path = join(directory, 'shadows.db');
-    const file = TextTable.open(path);
+    const file = await TextTable.open(path);
     if (!file.ok) return file;
     const store = new FileShadowStore(file.value);
     const loaded = store.#load(path);

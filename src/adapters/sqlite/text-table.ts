@@ -1,8 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Database from 'better-sqlite3';
+import type { Database, Statement } from 'better-sqlite3';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
+import { loadSqlite } from './native.ts';
 
 /**
  * A file of texts by key, for programs that keep a little of their own, such as the local cloud. What `put` wrote is
@@ -11,12 +12,12 @@ import { fail, ok, type Result } from '../../core/result.ts';
  * One process at a time: the file stays locked while it is open.
  */
 export class TextTable {
-  readonly #database: Database.Database;
-  readonly #put: Database.Statement<[string, string]>;
-  readonly #delete: Database.Statement<[string]>;
-  readonly #clear: Database.Statement<[]>;
+  readonly #database: Database;
+  readonly #put: Statement<[string, string]>;
+  readonly #delete: Statement<[string]>;
+  readonly #clear: Statement<[]>;
 
-  private constructor(database: Database.Database) {
+  private constructor(database: Database) {
     this.#database = database;
     this.#put = database.prepare(
       'insert into texts (key, text) values (?, ?) on conflict (key) do update set text = excluded.text',
@@ -26,11 +27,13 @@ export class TextTable {
   }
 
   /** Creates the file and its folder if need be. */
-  static open(path: string): Result<TextTable> {
-    let database: Database.Database | undefined;
+  static async open(path: string): Promise<Result<TextTable>> {
+    const sqlite = await loadSqlite();
+    if (!sqlite.ok) return sqlite;
+    let database: Database | undefined;
     try {
       mkdirSync(dirname(path), { recursive: true });
-      database = new Database(path, { timeout: 0 });
+      database = new sqlite.value(path, { timeout: 0 });
       database.pragma('locking_mode = exclusive');
       database.pragma('journal_mode = wal');
       database.pragma('synchronous = normal');
