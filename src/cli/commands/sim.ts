@@ -102,7 +102,10 @@ async function tlsEndpoint(address: string, { ca, cert, key }: RunOptions) {
 }
 
 /** The service is a client like any other there, with an id that no device has. */
-async function outsideBroker(url: string, { ca, cert, key }: RunOptions): Promise<Result<NonNullable<SimulatorOptions['broker']>>> {
+async function outsideBroker(
+  url: string,
+  { ca, cert, key }: RunOptions,
+): Promise<Result<NonNullable<SimulatorOptions['broker']>>> {
   const [{ mqttTransport }, { SystemClock }, { SystemRandom }, { SILENT }] = await Promise.all([
     import('../../adapters/aws-iot/transport.ts'),
     import('../../adapters/system/clock.ts'),
