@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { eventually } from './eventually.ts';
 
@@ -26,6 +27,8 @@ export class MqttProbe {
       client.once('close', () => reject(new Error('closed before it was connected')));
     });
     client.on('error', () => undefined);
+    // Without it every acknowledgement holds up the next message by 40 ms.
+    (client.stream as Partial<Socket>).setNoDelay?.(true);
     return probe;
   }
 
