@@ -1,11 +1,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { KeyPair } from '../../../simulators/access/certificates.ts';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { parseThingName } from '../../core/shadow/shadow-ref.ts';
 import { EXIT, type Cli, type ExitCode } from '../cli.ts';
+
+type KeyPair = import('../../../simulators/access/certificates.ts').KeyPair;
 
 interface CertsOptions {
   readonly thing: readonly string[];

@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import type { SimulatorOptions } from '../../../simulators/simulator.ts';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { EXIT, type Cli, type ExitCode } from '../cli.ts';
 import { defineCertificates } from './sim-certs.ts';
 import { defineControl } from './sim-control.ts';
+
+// Also as types the simulators are reached by a dynamic import only.
+type SimulatorOptions = import('../../../simulators/simulator.ts').SimulatorOptions;
 
 interface RunOptions {
   readonly mqtt: string;
