@@ -6,7 +6,10 @@ import { fail, ok, type Result } from '../../core/result.ts';
 import { parseThingName } from '../../core/shadow/shadow-ref.ts';
 import { EXIT, type Cli, type ExitCode } from '../cli.ts';
 
-type KeyPair = import('../../../simulators/access/certificates.ts').KeyPair;
+interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
 
 interface CertsOptions {
   readonly thing: readonly string[];

@@ -6,8 +6,8 @@ import { EXIT, type Cli, type ExitCode } from '../cli.ts';
 import { defineCertificates } from './sim-certs.ts';
 import { defineControl } from './sim-control.ts';
 
-// Also as types the simulators are reached by a dynamic import only.
-type SimulatorOptions = import('../../../simulators/simulator.ts').SimulatorOptions;
+const loadSimulator = () => import('../../../simulators/simulator.ts');
+type SimulatorOptions = NonNullable<Parameters<Awaited<ReturnType<typeof loadSimulator>>['openSimulator']>[0]>;
 
 interface RunOptions {
   readonly mqtt: string;
@@ -44,7 +44,7 @@ export function define(command: Command, cli: Cli): void {
 }
 
 async function run(options: RunOptions, cli: Cli): Promise<Result<ExitCode>> {
-  const { openSimulator } = await import('../../../simulators/simulator.ts');
+  const { openSimulator } = await loadSimulator();
   const settled = await simulatorOptions(options);
   if (!settled.ok) return settled;
   const opened = await openSimulator(settled.value);
