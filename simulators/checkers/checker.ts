@@ -1,0 +1,28 @@
+import type { Model } from '../../src/core/model/model.ts';
+import type { ThingPlan } from '../workload/plan.ts';
+import type { Sighting } from '../world/sighting.ts';
+import type { ServiceHistory } from './service-history.ts';
+
+/** A broken invariant: which, when, and what was seen. */
+export interface Violation {
+  readonly invariant: string;
+  readonly atMs: number;
+  readonly words: string;
+}
+
+/** What a checker may know beside what it sees: the plan, the models, and what the service really did. */
+export interface CheckContext {
+  readonly things: readonly ThingPlan[];
+  readonly history: ServiceHistory;
+  modelOf(key: string): Model;
+  /** Whether this write stands in the ledger, durably; with its patch. */
+  durableWrite(token: string): { readonly patch: unknown; readonly purpose: string } | undefined;
+  violated(words: string): void;
+}
+
+/** Looks at a run from outside and says what must not have happened. One file, one invariant. */
+export interface Checker {
+  see(atMs: number, sighting: Sighting): void;
+}
+
+export type MakeChecker = (context: CheckContext) => Checker;

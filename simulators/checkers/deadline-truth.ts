@@ -1,0 +1,60 @@
+import type { CommandId } from '../../src/core/brand.ts';
+import { VERDICT_OF, type Command } from '../../src/core/command/command.ts';
+import type { MakeChecker } from './checker.ts';
+import { unproven } from './evidence.ts';
+
+/** Clocks may run a tenth wrong. */
+const RATE = 0.88;
+/** How long evidence may be on its way before it must have been seen: the longest delay, and a lost answer asked again. */
+const ON_ITS_WAY_MS = 25_000;
+/** After everything is healed: how long past its end a command may stay open. */
+const LATE_MS = 120_000;
+
+/**
+ * I9: `timed_out` and `expired` are never given early, never against evidence that was there in time, and not left out
+ * once everything works again.
+ */
+export const deadlineTruth: MakeChecker = (context) => {
+  const sentAt = new Map<CommandId, number>();
+  const createdAt = new Map<CommandId, { atMs: number; command: Command }>();
+  const judged = new Set<CommandId>();
+  let jumped = false;
+  return {
+    see(atMs, sighting) {
+      if (sighting.type === 'fault' && sighting.kind === 'clock.serverJump') jumped = true;
+      if (sighting.type === 'created' && sighting.command !== undefined) {
+        createdAt.set(sighting.command.id, { atMs, command: sighting.command });
+      }
+      if (sighting.type === 'event' && sighting.entry.status !== 'queued' && !sentAt.has(sighting.entry.commandId)) {
+        sentAt.set(sighting.entry.commandId, atMs);
+      }
+      if (sighting.type !== 'looked' || sighting.command === undefined) return;
+      const { command } = sighting;
+      if (VERDICT_OF[command.status] !== 'timed_out' || judged.has(command.id)) return;
+      judged.add(command.id);
+      const created = createdAt.get(command.id);
+      if (created === undefined) return;
+      const byExpiry = (command.endedAt ?? 0) >= command.policy.expiresAt;
+      if (!byExpiry && command.status === 'expired') {
+        context.violated(`command ${command.id} expired at ${command.endedAt}, before ${command.policy.expiresAt}`);
+      }
+      const ranMs = atMs - (sentAt.get(command.id) ?? atMs);
+      if (!byExpiry && ranMs < command.policy.applyWithinMs * RATE) {
+        context.violated(
+          `command ${command.id} timed out ${ranMs} ms after it was sent; it had ${command.policy.applyWithinMs}`,
+        );
+      }
+      const livedMs = atMs - created.atMs;
+      const lifeMs = command.policy.expiresAt - command.createdAt;
+      if (byExpiry && !jumped && livedMs < lifeMs * RATE) {
+        context.violated(`command ${command.id} ended after ${livedMs} ms of a life of ${lifeMs}`);
+      }
+      const missing = unproven(command, atMs - ON_ITS_WAY_MS, context);
+      if (missing?.length === 0 && command.fields.some(({ desired }) => desired !== null)) {
+        context.violated(`command ${command.id} ${command.status} although the device had shown every field`);
+      }
+    },
+  };
+};
+
+export { LATE_MS };

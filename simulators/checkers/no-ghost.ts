@@ -1,0 +1,40 @@
+import { isJsonObject, member, type JsonObject, type JsonValue } from '../../src/core/json/json.ts';
+import { parseShadowTopic } from '../../src/protocol/topics.ts';
+import { SERVER } from '../workload/draw-plan.ts';
+import type { MakeChecker } from './checker.ts';
+import { same } from './service-history.ts';
+
+/**
+ * I6: what the server puts on the wire is in its ledger first, durably and with this very content; it writes desired only,
+ * and never deletes. A device writes desired only to adopt a local change, guarded by a version.
+ */
+export const noGhost: MakeChecker = ({ durableWrite, things, violated }) => {
+  const members = new Set<string>(things.flatMap(({ kind, thingName }) => (kind === 'member' ? [thingName] : [])));
+  return {
+    see(_atMs, sighting) {
+      if (sighting.type !== 'wire') return;
+      const { client, topic, payload } = sighting;
+      if (client !== SERVER && !members.has(client)) return;
+      const parsed = parseShadowTopic(topic);
+      if (parsed === undefined) return violated(`${client} published to ${topic}`);
+      if (parsed.kind === 'get') return;
+      if (parsed.kind !== 'update') return violated(`${client} asked for ${parsed.kind} of ${topic}`);
+      const body = JSON.parse(payload) as JsonObject;
+      const state = member(body, 'state');
+      const desired = isJsonObject(state) ? member(state, 'desired') : undefined;
+      if (client !== SERVER) {
+        if (desired !== undefined && typeof member(body, 'version') !== 'number') {
+          violated(`${client} wrote desired without a guard: ${payload}`);
+        }
+        return;
+      }
+      if (isJsonObject(state) && Object.hasOwn(state, 'reported')) violated(`the server reported: ${payload}`);
+      const token = member(body, 'clientToken');
+      const write = typeof token === 'string' ? durableWrite(token) : undefined;
+      if (write === undefined) return violated(`no write in the ledger for ${payload}`);
+      if (desired !== undefined && !same(desired, write.patch as JsonValue)) {
+        violated(`on the wire ${payload}, in the ledger ${JSON.stringify(write.patch)}`);
+      }
+    },
+  };
+};

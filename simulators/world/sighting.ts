@@ -1,0 +1,124 @@
+import type { CommandId, FieldPointer, ThingName } from '../../src/core/brand.ts';
+import type { Command, TimelineEntry } from '../../src/core/command/command.ts';
+import type { JsonValue } from '../../src/core/json/json.ts';
+import type { ShadowDocument } from '../../src/core/shadow/document.ts';
+import type { ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
+import type { CreateCommand, CommandAction, ShadowReport } from '../../src/cloud/cloud.ts';
+import type { ShadowOperation } from '../../src/protocol/topics.ts';
+
+/**
+ * What an onlooker sees of a run: the wire, the service, the hardware, the answers of the API. Never the inside of the
+ * code under test. Checkers are fed with these, in order, each with the true time in milliseconds since the run began.
+ */
+export type Sighting =
+  /** A client's message reached the broker. */
+  | { readonly type: 'wire'; readonly client: string; readonly topic: string; readonly payload: string }
+  /** The shadow service handled a request. `before` and `after` are absent where no shadow existed. */
+  | {
+      readonly type: 'service';
+      readonly client: string;
+      readonly ref: ShadowRef;
+      readonly operation: ShadowOperation;
+      readonly code: number;
+      readonly payload: string;
+      readonly before?: ShadowDocument;
+      readonly after?: ShadowDocument;
+    }
+  /** A message was handed to a client's handlers. */
+  | { readonly type: 'delivered'; readonly client: string; readonly topic: string; readonly payload: string }
+  /** An adapter answered a read. Absent value: unreadable. */
+  | {
+      readonly type: 'read';
+      readonly thing: ThingName;
+      readonly shadow?: string;
+      readonly field: FieldPointer;
+      readonly value?: JsonValue;
+    }
+  /** An adapter was asked to apply a value, or (`undo`) to put an earlier one back. */
+  | {
+      readonly type: 'apply';
+      readonly thing: ThingName;
+      readonly shadow?: string;
+      readonly field: FieldPointer;
+      readonly value: JsonValue;
+      readonly undo?: true;
+    }
+  /** The hardware took a value. */
+  | {
+      readonly type: 'hardware';
+      readonly thing: ThingName;
+      readonly shadow?: string;
+      readonly field: FieldPointer;
+      readonly value: JsonValue;
+      readonly cause: 'adapter' | 'person' | 'itself';
+    }
+  | { readonly type: 'boot' | 'crash' | 'pause' | 'resume' | 'ready' | 'refused'; readonly process: string }
+  /** What one restart of the server found itself unable to do, or a device its journal. */
+  | { readonly type: 'created'; readonly request: CreateCommand; readonly command?: Command; readonly replayed?: boolean; readonly problem?: string }
+  | { readonly type: 'acted'; readonly id: CommandId; readonly action: CommandAction; readonly command?: Command; readonly problem?: string }
+  /** Somebody read a command over the API. */
+  | { readonly type: 'looked'; readonly id: CommandId; readonly command?: Command; readonly problem?: string }
+  | { readonly type: 'shadow'; readonly report: ShadowReport }
+  /** The server's live event stream. */
+  | { readonly type: 'event'; readonly entry: TimelineEntry }
+  /** Events read back after a restart, from where the subscriber stood. */
+  | { readonly type: 'resumed'; readonly after: number; readonly entries: readonly TimelineEntry[]; readonly oldest: number }
+  | { readonly type: 'fault'; readonly kind: string; readonly detail: string }
+  | { readonly type: 'phase'; readonly phase: 'faults' | 'healed' | 'quiet' | 'end' };
+
+/** One line for people and for the trace hash. */
+export function lineOf(sighting: Sighting): string {
+  switch (sighting.type) {
+    case 'wire':
+      return `wire ${sighting.client} > ${sighting.topic} ${sighting.payload}`;
+    case 'delivered':
+      return `wire ${sighting.client} < ${sighting.topic} ${sighting.payload}`;
+    case 'service': {
+      const version = sighting.after?.version ?? sighting.before?.version ?? 0;
+      return `service ${keyOf(sighting.ref)} ${sighting.operation} by ${sighting.client}: ${sighting.code} v${version}`;
+    }
+    case 'read':
+      return `read ${placeOf(sighting)} = ${JSON.stringify(sighting.value) ?? 'unreadable'}`;
+    case 'apply':
+      return `${sighting.undo ? 'undo' : 'apply'} ${placeOf(sighting)} := ${JSON.stringify(sighting.value)}`;
+    case 'hardware':
+      return `hardware ${placeOf(sighting)} = ${JSON.stringify(sighting.value)} by ${sighting.cause}`;
+    case 'boot':
+    case 'crash':
+    case 'pause':
+    case 'resume':
+    case 'ready':
+    case 'refused':
+      return `${sighting.type} ${sighting.process}`;
+    case 'created':
+      return `api create ${keyOf(sighting.request.ref)} ${JSON.stringify(sighting.request.patch)} -> ${answerOf(sighting)}`;
+    case 'acted':
+      return `api ${sighting.action.type} ${sighting.id} -> ${answerOf(sighting)}`;
+    case 'looked':
+      return `api get ${sighting.id} -> ${answerOf(sighting)}`;
+    case 'shadow':
+      return `api shadow ${keyOf(sighting.report.ref)} v${sighting.report.version} incarnation ${sighting.report.incarnation}`;
+    case 'event': {
+      const { sequence, commandId, event, status } = sighting.entry;
+      return `event ${sequence} ${commandId} ${event} ${status}${sighting.entry.detail === undefined ? '' : ` ${JSON.stringify(sighting.entry.detail)}`}`;
+    }
+    case 'resumed':
+      return `events after ${sighting.after}: ${sighting.entries.map(({ sequence }) => sequence).join(' ')}`;
+    case 'fault':
+      return `fault ${sighting.kind} ${sighting.detail}`;
+    case 'phase':
+      return `phase ${sighting.phase}`;
+  }
+}
+
+function keyOf({ thingName, shadowName }: { thingName: string; shadowName?: string }): string {
+  return shadowName === undefined ? thingName : `${thingName}/${shadowName}`;
+}
+
+function placeOf({ thing, shadow, field }: { thing: string; shadow?: string; field: string }): string {
+  return `${shadow === undefined ? thing : `${thing}/${shadow}`}${field}`;
+}
+
+function answerOf({ command, problem }: { command?: Command; problem?: string }): string {
+  return command === undefined ? (problem ?? 'nothing') : `${command.id} ${command.status} r${command.revision}`;
+}
