@@ -20,7 +20,8 @@ export const eventStream: MakeChecker = ({ violated }) => {
       if (sighting.type !== 'resumed') return;
       let last = sighting.after;
       for (const entry of sighting.entries) {
-        if (entry.sequence !== last + 1) violated(`read back after ${sighting.after}: ${entry.sequence} follows ${last}`);
+        if (entry.sequence !== last + 1)
+          violated(`read back after ${sighting.after}: ${entry.sequence} follows ${last}`);
         last = entry.sequence;
         keep(entry.sequence, JSON.stringify(entry));
       }

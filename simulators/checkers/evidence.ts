@@ -16,10 +16,12 @@ export function unproven(command: Command, byMs: number, context: CheckContext):
   const at = context.history.indexOf(key, command.version, undefined);
   const written = revisions[at];
   if (written === undefined) return undefined;
-  const later = revisions.slice(at).filter(
-    ({ atMs, incarnation, document }) =>
-      atMs <= byMs && incarnation === written.incarnation && document !== undefined,
-  );
+  const later = revisions
+    .slice(at)
+    .filter(
+      ({ atMs, incarnation, document }) =>
+        atMs <= byMs && incarnation === written.incarnation && document !== undefined,
+    );
   return command.fields.flatMap(({ field, desired }) => {
     if (desired === null) return [];
     const annotations = model.annotations(field);

@@ -32,10 +32,14 @@ export const noSilentDrop: MakeChecker = ({ violated }) => {
         violated(`command ${command.id} is ${command.status}; its last line says ${last.status}`);
       }
       const verdict = VERDICT_OF[command.status];
-      const open = command.fields.filter(({ state }) => !['confirmed', 'refused', 'superseded'].includes(state.outcome));
+      const open = command.fields.filter(
+        ({ state }) => !['confirmed', 'refused', 'superseded'].includes(state.outcome),
+      );
       const settled = command.status === 'superseded' || command.status === 'succeeded';
       if (settled && open.length > 0) {
-        violated(`command ${command.id} is ${command.status} with open fields ${open.map(({ field }) => field).join()}`);
+        violated(
+          `command ${command.id} is ${command.status} with open fields ${open.map(({ field }) => field).join()}`,
+        );
       }
       if (verdict !== 'pending' && command.endedAt === undefined) violated(`command ${command.id} ended at no time`);
     },

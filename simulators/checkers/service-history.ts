@@ -99,7 +99,9 @@ function named(section: JsonObject, field: FieldPointer): boolean {
 }
 
 /** The device's claim in a document: the version it took into account, and the fields it lists. */
-export function claimOf({ document }: Revision): { version: number; listed: ReadonlyMap<string, JsonObject> } | undefined {
+export function claimOf({
+  document,
+}: Revision): { version: number; listed: ReadonlyMap<string, JsonObject> } | undefined {
   const raw = document?.state.reported === undefined ? undefined : member(document.state.reported, 'reconciler');
   if (!isJsonObject(raw)) return undefined;
   const version = member(raw, 'version');

@@ -16,7 +16,8 @@ export const versionOrder: MakeChecker = ({ history, violated }) => {
       const key = shadowKey(ref);
       const before = shown.get(key);
       if (before !== undefined) {
-        const back = incarnation < before.incarnation || (incarnation === before.incarnation && version < before.version);
+        const back =
+          incarnation < before.incarnation || (incarnation === before.incarnation && version < before.version);
         if (back) {
           violated(`${key} went from v${before.version}/${before.incarnation} to v${version}/${incarnation}`);
         }

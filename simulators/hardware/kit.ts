@@ -74,7 +74,13 @@ export const HEATER: ShadowKit = {
       wish: (r) => Array.from({ length: r.integer(0, 3) }, () => r.integer(1, 9)),
     },
     { field: pointer('/air/vent'), adapter: 'vent', initial: false, nature: 'exact', wish: (r) => r.chance(0.5) },
-    { field: pointer('/air/louver'), adapter: 'louver', initial: 0, nature: 'exact', wish: (r) => r.integer(0, 9) * 10 },
+    {
+      field: pointer('/air/louver'),
+      adapter: 'louver',
+      initial: 0,
+      nature: 'exact',
+      wish: (r) => r.integer(0, 9) * 10,
+    },
     {
       field: pointer('/dial'),
       adapter: 'panel',

@@ -129,7 +129,8 @@ export function openSimulatedLedger(options: {
     prune: (endedBefore, limit) => read(() => ledger.prune(endedBefore, limit)),
     health: async (): Promise<LedgerHealth> => {
       const health = await ledger.health();
-      const state = store.refusing === 'ledger_full' ? 'full' : store.refusing === undefined ? health.state : 'unavailable';
+      const state =
+        store.refusing === 'ledger_full' ? 'full' : store.refusing === undefined ? health.state : 'unavailable';
       return { state, waiting: waiting.length };
     },
     close: async () => {

@@ -85,7 +85,11 @@ export class SimulatedJournal implements Journal {
     return ok({ records, ...(damaged > 0 ? { damage: { entriesLost: damaged, bytesLost: damaged * 17 } } : {}) });
   }
 
-  async write(key: string, record: JsonObject | null, { durable }: { readonly durable: boolean }): Promise<Result<void>> {
+  async write(
+    key: string,
+    record: JsonObject | null,
+    { durable }: { readonly durable: boolean },
+  ): Promise<Result<void>> {
     if (this.#dies('device.beforeJournal')) return never();
     if (!this.#process.alive) return never();
     if (this.#disk.full) {

@@ -1,4 +1,5 @@
 import type { Link, LinkEvents } from '../../src/adapters/mqtt/link.ts';
+import { BACKOFF, PUBLISH_TIMEOUT_MS, type ConnectionPolicy } from '../../src/adapters/mqtt/mqtt-transport.ts';
 import { problem } from '../../src/core/problem.ts';
 import { done, fail, type Result } from '../../src/core/result.ts';
 import type { OutgoingMessage, Subscription } from '../../src/ports/transport.ts';
@@ -21,6 +22,17 @@ export interface WeatherLinkOptions {
   readonly process: Process;
   readonly random: SeededRandom;
   readonly hooks: LinkHooks;
+}
+
+/** How every program of a run keeps its connection: as in production. */
+export function policyOf(clientId: string): ConnectionPolicy {
+  return {
+    clientId,
+    url: 'mqtt://simulated',
+    connectTimeoutMs: 10_000,
+    publishTimeoutMs: PUBLISH_TIMEOUT_MS,
+    backoff: BACKOFF,
+  };
 }
 
 const CONNECT_MS = 30;

@@ -113,7 +113,8 @@ export class Apps {
     }
     const code = answer?.problem.code;
     if (code !== undefined) emit({ type: 'created', request, problem: code });
-    const again = code === undefined || code.startsWith('ledger_') || code === 'internal' || code.startsWith('transport_');
+    const again =
+      code === undefined || code.startsWith('ledger_') || code === 'internal' || code.startsWith('transport_');
     if (!again || attempt >= (healed() ? HEALED_ATTEMPTS_MAX : ATTEMPTS_MAX)) return undefined;
     coverage.hit('api.retried');
     await new Promise<void>((resolve) => this.#environment.after(RETRY_MS + this.#random.integer(0, 500), resolve));

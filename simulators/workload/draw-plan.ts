@@ -99,9 +99,10 @@ function drawKnobs(random: SeededRandom): Knobs {
   if (on(0.25)) weather.throttle = random.pick([0.02, 0.1, 0.3]);
   if (on(0.2)) weather.internalError = random.pick([0.02, 0.1]);
   if (on(0.25)) weather.subackMs = random.pick([100, 2_000]);
-  const perHour = Object.fromEntries(
-    TROUBLES.map((name) => [name, on(0.3) ? random.pick([1, 3, 8]) : 0]),
-  ) as Record<Trouble, number>;
+  const perHour = Object.fromEntries(TROUBLES.map((name) => [name, on(0.3) ? random.pick([1, 3, 8]) : 0])) as Record<
+    Trouble,
+    number
+  >;
   return {
     faultsMs: random.pick([10 * MINUTE, 20 * MINUTE, 40 * MINUTE, HOUR, 3 * HOUR]),
     thingCount: random.integer(1, 4),

@@ -1,4 +1,4 @@
-import { MqttTransport, BACKOFF, PUBLISH_TIMEOUT_MS } from '../../src/adapters/mqtt/mqtt-transport.ts';
+import { MqttTransport } from '../../src/adapters/mqtt/mqtt-transport.ts';
 import type { DeviceShadow } from '../../src/device/index.ts';
 import type { ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
 import { HardwareAdapter } from '../hardware/hardware-adapter.ts';
@@ -8,7 +8,7 @@ import { Process } from '../machine/process.ts';
 import { Disk, SimulatedJournal } from '../machine/simulated-journal.ts';
 import { WallClock } from '../machine/wall-clock.ts';
 import type { SeededRandom } from '../time/seeded-random.ts';
-import { WeatherLink } from '../weather/weather-link.ts';
+import { policyOf, WeatherLink } from '../weather/weather-link.ts';
 import type { ThingPlan } from '../workload/plan.ts';
 import type { Environment, Machine } from './environment.ts';
 import type { Programs } from './programs.ts';
@@ -135,12 +135,10 @@ export class DeviceMachine implements Machine {
     });
     const log = logOf(this.name);
     const ports = { clock: process.clock, random: random.fork('transport'), log };
-    const policy = { clientId: this.name, publishTimeoutMs: PUBLISH_TIMEOUT_MS, backoff: BACKOFF };
     const shadows = this.hardware.map(({ ref, hardware }): DeviceShadow => {
       const names = [...new Set(hardware.kit.fields.map(({ adapter }) => adapter))];
       const adapters = names.map(
-        (name) =>
-          new HardwareAdapter({ name, hardware, process, random: random.fork(name), coverage, emit, dies }),
+        (name) => new HardwareAdapter({ name, hardware, process, random: random.fork(name), coverage, emit, dies }),
       );
       const { shadowName } = ref;
       return { model: modelOf(ref), adapters, ...(shadowName === undefined ? {} : { shadowName }) };
@@ -148,7 +146,7 @@ export class DeviceMachine implements Machine {
     return programs.device({
       thingName: this.#plan.thingName,
       shadows,
-      transport: new MqttTransport(policy, link, ports),
+      transport: new MqttTransport(policyOf(this.name), link, ports),
       journal: new SimulatedJournal({ disk: this.disk, process, random: random.fork('journal'), coverage, dies }),
       clock: process.clock,
       random: random.fork('device'),

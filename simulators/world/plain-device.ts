@@ -97,7 +97,10 @@ export class PlainDevice implements Machine {
     network.connect(peer);
     const kinds = ['get/accepted', 'get/rejected', 'update/delta', 'delete/accepted'] as const;
     process.after(20, () => {
-      network.subscribe(peer, kinds.map((kind) => shadowTopic(this.#ref, kind)));
+      network.subscribe(
+        peer,
+        kinds.map((kind) => shadowTopic(this.#ref, kind)),
+      );
       this.#get(network);
     });
   }
@@ -110,7 +113,8 @@ export class PlainDevice implements Machine {
   }
 
   #get(network: Network): void {
-    if (this.#peer !== undefined) network.publish(this.#peer, shadowTopic(this.#ref, 'get'), Buffer.from('{}'), () => undefined);
+    if (this.#peer !== undefined)
+      network.publish(this.#peer, shadowTopic(this.#ref, 'get'), Buffer.from('{}'), () => undefined);
   }
 
   #receive(topic: string, payload: Uint8Array): void {

@@ -1,4 +1,4 @@
-import { BACKOFF, MqttTransport, PUBLISH_TIMEOUT_MS } from '../../src/adapters/mqtt/mqtt-transport.ts';
+import { MqttTransport } from '../../src/adapters/mqtt/mqtt-transport.ts';
 import type { Cloud } from '../../src/cloud/cloud.ts';
 import { VERDICT_OF, type TimelineEntry } from '../../src/core/command/command.ts';
 import { PROBLEMS } from '../../src/core/problem.ts';
@@ -7,7 +7,7 @@ import type { Failpoint } from '../machine/failpoints.ts';
 import { Process } from '../machine/process.ts';
 import { WallClock } from '../machine/wall-clock.ts';
 import type { SeededRandom } from '../time/seeded-random.ts';
-import { WeatherLink } from '../weather/weather-link.ts';
+import { policyOf, WeatherLink } from '../weather/weather-link.ts';
 import { SERVER } from '../workload/draw-plan.ts';
 import type { MachineClock } from '../workload/plan.ts';
 import type { Environment, Machine } from './environment.ts';
@@ -57,7 +57,12 @@ export class ServerMachine implements Machine {
     const { clock, emit } = this.#environment;
     this.#lives += 1;
     const random = this.#random.fork(`life ${this.#lives}`);
-    const process = new Process({ name: SERVER, master: clock, wall: this.#wall, originMs: random.integer(0, 100_000) });
+    const process = new Process({
+      name: SERVER,
+      master: clock,
+      wall: this.#wall,
+      originMs: random.integer(0, 100_000),
+    });
     this.#process = process;
     emit({ type: 'boot', process: SERVER });
     const cloud = this.#load(process, random);
@@ -176,10 +181,9 @@ export class ServerMachine implements Machine {
     });
     const log = logOf(SERVER);
     const ports = { clock: process.clock, random: random.fork('transport'), log };
-    const policy = { clientId: SERVER, publishTimeoutMs: PUBLISH_TIMEOUT_MS, backoff: BACKOFF };
     return programs.cloud({
       ledger: openSimulatedLedger({ store: this.store, process, random: random.fork('ledger'), coverage, dies }),
-      transport: new MqttTransport(policy, link, ports),
+      transport: new MqttTransport(policyOf(SERVER), link, ports),
       clock: process.clock,
       random: random.fork('cloud'),
       log,

@@ -54,15 +54,32 @@ export type Sighting =
     }
   | { readonly type: 'boot' | 'crash' | 'pause' | 'resume' | 'ready' | 'refused'; readonly process: string }
   /** What one restart of the server found itself unable to do, or a device its journal. */
-  | { readonly type: 'created'; readonly request: CreateCommand; readonly command?: Command; readonly replayed?: boolean; readonly problem?: string }
-  | { readonly type: 'acted'; readonly id: CommandId; readonly action: CommandAction; readonly command?: Command; readonly problem?: string }
+  | {
+      readonly type: 'created';
+      readonly request: CreateCommand;
+      readonly command?: Command;
+      readonly replayed?: boolean;
+      readonly problem?: string;
+    }
+  | {
+      readonly type: 'acted';
+      readonly id: CommandId;
+      readonly action: CommandAction;
+      readonly command?: Command;
+      readonly problem?: string;
+    }
   /** Somebody read a command over the API. */
   | { readonly type: 'looked'; readonly id: CommandId; readonly command?: Command; readonly problem?: string }
   | { readonly type: 'shadow'; readonly report: ShadowReport }
   /** The server's live event stream. */
   | { readonly type: 'event'; readonly entry: TimelineEntry }
   /** Events read back after a restart, from where the subscriber stood. */
-  | { readonly type: 'resumed'; readonly after: number; readonly entries: readonly TimelineEntry[]; readonly oldest: number }
+  | {
+      readonly type: 'resumed';
+      readonly after: number;
+      readonly entries: readonly TimelineEntry[];
+      readonly oldest: number;
+    }
   | { readonly type: 'fault'; readonly kind: string; readonly detail: string }
   | { readonly type: 'phase'; readonly phase: 'faults' | 'healed' | 'quiet' | 'end' };
 

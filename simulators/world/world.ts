@@ -98,7 +98,13 @@ export class World {
       modelOf,
       emit,
       after: (delayMs, action) => this.#after(delayMs, action),
-      logOf: (name) => worldLog(name, this.trace, () => this.#nowMs(), (words) => this.violated('I12 Isolation', words)),
+      logOf: (name) =>
+        worldLog(
+          name,
+          this.trace,
+          () => this.#nowMs(),
+          (words) => this.violated('I12 Isolation', words),
+        ),
       healed: () => this.#healed,
     };
     store.unavailable = plan.ledgerUnavailable;
@@ -384,10 +390,13 @@ export class World {
     for (const { field } of hardware.kit.fields) {
       const shown = valueAt(reported, field);
       if (shown === undefined) return `${key} does not report ${field}`;
-      if (!jsonEqual(shown, hardware.value(field))) return `${key} reports ${field} = ${JSON.stringify(shown)}, which is ${JSON.stringify(hardware.value(field))}`;
+      if (!jsonEqual(shown, hardware.value(field)))
+        return `${key} reports ${field} = ${JSON.stringify(shown)}, which is ${JSON.stringify(hardware.value(field))}`;
     }
     for (const [field, wish] of leavesOf(desired ?? {})) {
       const shown = valueAt(reported, field);
+      // An emptied object asks for nothing (R39, R59).
+      if (isJsonObject(wish) && isJsonObject(shown)) continue;
       if (modelEqual({ desired: wish, reported: shown, annotations: model.annotations(field) })) continue;
       const entry = isJsonObject(listed) ? member(listed, field) : undefined;
       if (isJsonObject(entry) && member(entry, 'outcome') === 'refused') continue;
