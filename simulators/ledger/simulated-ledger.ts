@@ -123,6 +123,7 @@ export function openSimulatedLedger(options: {
     shadows: (page) => read(() => ledger.shadows(page)),
     presence: (thingName) => read(() => ledger.presence(thingName)),
     presences: (page) => read(() => ledger.presences(page)),
+    overview: (...given) => read(() => ledger.overview(...given)),
     drift: (filter, page) => read(() => ledger.drift(filter, page)),
     driftCounts: (filter) => read(() => ledger.driftCounts(filter)),
     ignoreRules: () => read(() => ledger.ignoreRules()),

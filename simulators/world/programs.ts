@@ -1,5 +1,5 @@
 import type { Cloud } from '../../src/cloud/cloud.ts';
-import { Device, type DeviceOptions } from '../../src/device/index.ts';
+import type { Device, DeviceOptions } from '../../src/device/index.ts';
 import type { Model } from '../../src/core/model/model.ts';
 import type { ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
 import type { Clock } from '../../src/ports/clock.ts';
