@@ -50,39 +50,39 @@ const lengthMs = z
   .max(10 * 366 * 86_400_000);
 
 /** The body was parsed by `parseJson`: any object in it is plain JSON, `__proto__` included as an own key. */
-const jsonObject = z.custom<JsonObject>((value) => isJsonObject(value), 'a JSON object is expected');
+const jsonObject = z
+  .custom<JsonObject>((value) => isJsonObject(value), 'a JSON object is expected')
+  .meta({ type: 'object', additionalProperties: true });
 
 const who = { author: line(128).optional(), reason: line(1_024).optional() };
-
-const field = z.string().transform((text, context): FieldPointer => orIssue(parsePointer(text), context));
-
-export const createCommandBody = z.strictObject({
-  kind: z.literal('shadow').optional(),
-  desired: jsonObject.refine((patch) => Object.keys(patch).length > 0, 'at least one field is needed'),
-  ...who,
-  applyWithinMs: lengthMs.optional(),
-  expiresAt: instant.optional(),
-  expiresInMs: lengthMs.optional(),
-  whenOffline: z.enum(['wait', 'fail']).optional(),
-  onEnd: z.enum(['restore', 'withdraw', 'keep']).optional(),
-  ifVersion: z.int().min(0).optional(),
-});
-
-export const actBody = z.strictObject(who);
-export const acknowledgeBody = z.strictObject({ ...who, field });
-export const extendBody = z
-  .strictObject({ ...who, expiresAt: instant.optional(), applyMoreMs: lengthMs.optional() })
-  .refine(
-    (body) => body.expiresAt !== undefined || body.applyMoreMs !== undefined,
-    'expiresAt or applyMoreMs is needed',
-  );
 
 const STATUSES = Object.keys(VERDICT_OF) as CommandStatus[];
 const VERDICTS = [...new Set(Object.values(VERDICT_OF))];
 
-const thing = z.string().transform((text, context) => orIssue(parseThingName(text), context));
-const shadow = z.string().transform((text, context) => orIssue(parseShadowName(text), context));
+const thing = z
+  .string()
+  .meta({ description: 'thing name', pattern: '^[a-zA-Z0-9:_-]{1,128}$' })
+  .transform((text, context) => orIssue(parseThingName(text), context));
+const shadow = z
+  .string()
+  .meta({ description: 'shadow name; absent for the classic shadow', pattern: '^[$a-zA-Z0-9:_-]{1,64}$' })
+  .transform((text, context) => orIssue(parseShadowName(text), context));
+const field = z
+  .string()
+  .max(1_024)
+  .meta({ description: 'a JSON Pointer (RFC 6901) below desired', examples: ['/climate/targetC'] })
+  .transform((text, context): FieldPointer => orIssue(parsePointer(text), context));
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+const commandId = z
+  .string()
+  .meta({ format: 'uuid' })
+  .refine(isUuidV7, 'an id is a UUIDv7 in lower case')
+  .transform((text) => text as CommandId);
+/** A thing name in which `*` stands for any characters; never a regular expression (attack C-21). */
+const thingPattern = z
+  .string()
+  .regex(/^[a-zA-Z0-9:_*-]{1,128}$/, 'a thing name, in which * stands for any characters')
+  .meta({ description: 'a thing name, in which * stands for any characters', examples: ['room-*'] });
 
 function orIssue<T>(result: Result<T>, context: z.RefinementCtx): T {
   if (result.ok) return result.value;
@@ -90,18 +90,110 @@ function orIssue<T>(result: Result<T>, context: z.RefinementCtx): T {
   return z.NEVER;
 }
 
+const wish = {
+  kind: z.literal('shadow').optional(),
+  desired: jsonObject
+    .refine((patch) => Object.keys(patch).length > 0, 'at least one field is needed')
+    .meta({
+      type: 'object',
+      additionalProperties: true,
+      minProperties: 1,
+      description: 'the patch to desired; null removes a field',
+      examples: [{ climate: { targetC: 21.5 } }],
+    }),
+};
+
+const policy = {
+  ...who,
+  applyWithinMs: lengthMs.optional(),
+  expiresAt: instant.optional(),
+  expiresInMs: lengthMs.optional(),
+  whenOffline: z.enum(['wait', 'fail']).optional(),
+  onEnd: z.enum(['restore', 'withdraw', 'keep']).optional(),
+  ifVersion: z.int().min(0).optional(),
+};
+
+export const createCommandBody = z.strictObject({ ...wish, ...policy }).meta({ id: 'CreateCommand' });
+
+/** How many things one request may be meant for; more is a job for several requests. */
+export const THINGS_MAX = 1_000;
+
+const targets = {
+  things: z
+    .union([z.array(thing).min(1).max(THINGS_MAX), z.strictObject({ pattern: thingPattern })])
+    .meta({ description: 'thing names, or a pattern over the things this server knows and the caller may look at' }),
+  name: shadow.optional(),
+  expectedCount: z.int().min(0).max(THINGS_MAX).optional().meta({
+    description: 'refuse with count_mismatch if it is another number of things; needed with a pattern',
+  }),
+};
+
+/** `ifVersion` names a version of one shadow and means nothing for many. */
+export const fanOutBody = z
+  .strictObject({ ...wish, ...policy, ...targets })
+  .omit({ ifVersion: true })
+  .meta({ id: 'CreateCommands' });
+export const planBody = z.strictObject({ ...wish, ...targets }).meta({ id: 'AskPlan' });
+
+export const acknowledgeBody = z
+  .strictObject({ thing, name: shadow.optional(), field, ...who })
+  .meta({ id: 'AcknowledgeDrift' });
+
+const starred = (words: string, max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^[^*\p{Cc}]*\*?$/u, words)
+    .meta({ description: words });
+
+export const ignoreRuleBody = z
+  .strictObject({
+    thing: starred('a thing name, or its beginning and *', 129).regex(/^[a-zA-Z0-9:_-]*\*?$/),
+    name: shadow.optional(),
+    field: starred('a field, or its beginning and *', 1_024).regex(/^[/*]/, 'a field starts with "/"'),
+    reason: line(1_024),
+    author: line(128).optional(),
+    expiresAt: instant.optional(),
+  })
+  .meta({ id: 'CreateIgnoreRule' });
+
+export const actBody = z.strictObject(who).meta({ id: 'Act' });
+export const extendBody = z
+  .strictObject({ ...who, expiresAt: instant.optional(), applyMoreMs: lengthMs.optional() })
+  .refine(
+    (body) => body.expiresAt !== undefined || body.applyMoreMs !== undefined,
+    'expiresAt or applyMoreMs is needed',
+  )
+  .meta({ id: 'Extend' });
+
 /** `?status=queued,sent` and `?status=queued&status=sent` mean the same. */
 function listOf<T extends string>(values: readonly T[]) {
   return z
     .union([z.string(), z.array(z.string())])
+    .meta({ description: `one or more of ${values.join(', ')}, with commas between` })
     .transform((given) => [given].flat().flatMap((text) => text.split(',')))
     .pipe(z.array(z.enum(values as [T, ...T[]])).min(1));
 }
 
+/** Digits only: `limit=1e9` and `limit=0x10` are slips, not numbers. */
+function number({ min, max }: { min: number; max: number }) {
+  return z
+    .string()
+    .regex(/^\d{1,16}$/, 'a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min).max(max));
+}
+
 const page = {
-  limit: z.coerce.number().int().min(1).max(100).default(50),
-  cursor: z.string().min(1).max(512).optional(),
+  limit: number({ min: 1, max: 100 })
+    .optional()
+    .default(50)
+    .meta({ type: 'integer', minimum: 1, maximum: 100, default: 50 }),
+  cursor: z.string().min(1).max(512).optional().meta({ description: '`next` of the page before' }),
 };
+
+const thingPrefix = z.string().regex(/^[a-zA-Z0-9:_-]{1,128}$/, 'the beginning of a thing name');
 
 /** Shadows by `name`; `classic=true` asks for unnamed ones only. */
 const shadows = { thing: thing.optional(), name: shadow.optional(), classic: flag.optional() };
@@ -114,20 +206,27 @@ export const commandsQuery = z
     author: line(128).optional(),
     from: instant.optional(),
     before: instant.optional(),
+    parent: commandId.optional(),
     ...page,
   })
   .refine((query) => query.classic !== true || query.name === undefined, 'name and classic exclude each other');
 
 export const driftQuery = z.strictObject({
   ...shadows,
-  thingPrefix: z
+  thingPrefix: thingPrefix.optional(),
+  things: thingPattern.optional(),
+  model: z
     .string()
-    .regex(/^[a-zA-Z0-9:_-]{1,128}$/)
-    .optional(),
+    .regex(/^[^\p{Cc}\s]{1,128}$/u)
+    .optional()
+    .meta({ description: 'id of a model, such as heater@2' }),
   field: field.optional(),
   cause: listOf<DriftCause>(DRIFT_CAUSES).optional(),
   author: line(128).optional(),
   firstSeenBefore: instant.optional(),
+  olderThanMs: number({ min: 0, max: 10 * 366 * 86_400_000 })
+    .optional()
+    .meta({ type: 'integer', description: 'only fields that have differed for longer' }),
   includeIgnored: flag.optional(),
   includeAcknowledged: flag.optional(),
   sort: z.enum(['oldest', 'newest', 'thing', 'flaps']).optional(),
@@ -136,9 +235,17 @@ export const driftQuery = z.strictObject({
 
 export const shadowQuery = z.strictObject({ name: shadow.optional(), refresh: flag.optional() });
 export const pageQuery = z.strictObject(page);
+export const thingsQuery = z.strictObject({ prefix: thingPrefix.optional(), ...page });
+export const nameQuery = z.strictObject({ name: shadow.optional() });
+export const emptyQuery = z.strictObject({});
+
+/** `after` as Last-Event-ID; the members narrow the stream together. */
 export const eventsQuery = z.strictObject({
-  after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
-  command: z.string().refine(isUuidV7, 'a command id is a UUIDv7 in lower case').optional(),
+  after: number({ min: 0, max: Number.MAX_SAFE_INTEGER }).optional().meta({ type: 'integer', minimum: 0 }),
+  command: commandId.optional(),
+  parent: commandId.optional(),
+  thing: thing.optional(),
+  name: shadow.optional(),
 });
 
 /** A command id that is none cannot exist: the same answer as for an unknown one. */

@@ -1,3 +1,4 @@
+import type { AccessAction } from '../core/access/access.ts';
 import type { EpochMs } from '../core/brand.ts';
 import { VERDICT_OF } from '../core/command/command.ts';
 import type {
@@ -11,9 +12,10 @@ import type {
   Verdict,
   WhenOffline,
 } from '../core/command/command.ts';
-import type { DriftCause, DriftEntry } from '../core/drift/drift.ts';
+import type { DriftCause, DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
 import type { JsonObject, JsonValue } from '../core/json/json.ts';
 import type { Presence, PresenceState } from '../core/presence/presence.ts';
+import type { ProblemCode } from '../core/problem.ts';
 import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
 import type { CloudHealth, Explanation, ShadowExplanation, ShadowReport, ThingReport } from '../cloud/cloud.ts';
 
@@ -59,6 +61,8 @@ export interface CommandView extends ShadowRefView {
   readonly endResult?: EndResult;
   readonly retryOf?: string;
   readonly rollbackOf?: string;
+  /** What the commands of one request for many things have in common. */
+  readonly parentId?: string;
   readonly revision: number;
 }
 
@@ -204,6 +208,122 @@ export interface OverviewView {
 
 export type HealthView = CloudHealth;
 
+/** Drift with its counts; `byAge` sorts all of `fields` by how long they have differed. */
+export interface DriftPageView extends PageView<DriftView> {
+  readonly counts: {
+    readonly fields: number;
+    readonly shadows: number;
+    readonly byCause: Readonly<Partial<Record<DriftCause, number>>>;
+    readonly ignored: number;
+    readonly acknowledged: number;
+    readonly byAge: {
+      readonly underHour: number;
+      readonly underDay: number;
+      readonly underWeek: number;
+      readonly older: number;
+    };
+  };
+}
+
+/** One request for many things: its children, and the things for which none could be stored. */
+export interface FanOutView {
+  readonly parentId: string;
+  readonly total: number;
+  readonly commands: readonly CommandView[];
+  readonly problems: readonly { readonly thingName: string; readonly problem: ProblemView }[];
+}
+
+export interface ProblemView {
+  readonly code: ProblemCode;
+  readonly message: string;
+  readonly at?: string;
+}
+
+/**
+ * Where the children of one request stand. `pending` while one of them is; then `succeeded` if all did, `partly` if some
+ * did, `unsuccessful` if none did.
+ */
+export interface AggregateView {
+  readonly parentId: string;
+  readonly total: number;
+  /** Children that have ended. */
+  readonly settled: number;
+  readonly verdict: 'pending' | 'succeeded' | 'partly' | 'unsuccessful';
+  readonly verdicts: Readonly<Partial<Record<Verdict, number>>>;
+  readonly statuses: Readonly<Partial<Record<CommandStatus, number>>>;
+  readonly createdAt: string;
+  /** Present once all have ended. */
+  readonly endedAt?: string;
+}
+
+/** What a command would do, without doing it. */
+export interface PlanView {
+  readonly total: number;
+  readonly changes: number;
+  readonly blocked: number;
+  readonly offline: number;
+  readonly things: readonly ThingPlanView[];
+}
+
+export interface ThingPlanView extends ShadowRefView {
+  readonly exists: boolean;
+  readonly version?: number;
+  readonly presence: PresenceState;
+  readonly fields: readonly {
+    readonly field: string;
+    readonly change: 'add' | 'change' | 'remove' | 'none';
+    readonly from?: JsonValue;
+    readonly to?: JsonValue;
+    readonly reported?: JsonValue;
+  }[];
+  /** Open commands that this one would supersede in these fields. */
+  readonly conflicts: readonly {
+    readonly commandId: string;
+    readonly author: string;
+    readonly status: CommandStatus;
+    readonly fields: readonly string[];
+  }[];
+  /** Why the command would be refused; empty if it would not. */
+  readonly problems: readonly ProblemView[];
+  /** Of desired and reported together after the write (8 KB is the service's limit). */
+  readonly bytes: number;
+  readonly bytesMax: number;
+}
+
+export interface ModelView {
+  readonly id: string;
+  /** Thing names in which `*` stands for any characters; the first mapping that fits holds. */
+  readonly things: string;
+  readonly shadowName?: string;
+  readonly fields: readonly { readonly field: string; readonly annotations: JsonObject }[];
+  /** The JSON Schema itself; only where one model is asked for. */
+  readonly schema?: JsonObject;
+}
+
+export interface IgnoreRuleView {
+  readonly id: string;
+  readonly thing: string;
+  readonly shadowName?: string;
+  readonly field: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly createdAt: string;
+  readonly expiresAt?: string;
+}
+
+/** Who the server takes the caller for. */
+export interface IdentityView {
+  readonly name: string;
+  /** False on a loopback server that asks nobody: everybody may do everything. */
+  readonly accessControl: boolean;
+  readonly roles: readonly string[];
+  /** What is allowed on at least some shadow. */
+  readonly actions: readonly AccessAction[];
+}
+
+/** The data of one event of the stream. */
+export interface StreamEventView extends TimelineEntryView, ShadowRefView {}
+
 export function commandView(command: Command): CommandView {
   const { policy, clock, ref } = command;
   return compact({
@@ -234,6 +354,7 @@ export function commandView(command: Command): CommandView {
     endResult: command.endResult,
     retryOf: command.retryOf,
     rollbackOf: command.rollbackOf,
+    parentId: command.parentId,
     revision: command.revision,
   });
 }
@@ -304,6 +425,10 @@ export function driftView({ ref, acknowledged, incarnation: _, ...entry }: Drift
     seenAt: instant(entry.seenAt),
     acknowledged: acknowledged === undefined ? undefined : { ...acknowledged, at: instant(acknowledged.at) },
   });
+}
+
+export function ignoreRuleView({ createdAt, expiresAt, ...rule }: IgnoreRule): IgnoreRuleView {
+  return compact({ ...rule, createdAt: instant(createdAt), expiresAt: instant(expiresAt) });
 }
 
 export function thingView({ thingName, presence, shadows }: ThingReport): ThingView {
