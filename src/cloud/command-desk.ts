@@ -102,7 +102,7 @@ export class CommandDesk {
     extra: (id: CommandId) => readonly LedgerChange[] = () => [],
   ): Promise<Result<CreatedCommand>> {
     const id = this.#options.ids.next() as CommandId;
-    return this.#place({ ...request, id, author: by.name }, extra(id));
+    return this.#place({ ...request, id, author: by.name, grant: by.grant }, extra(id));
   }
 
   async #place(wish: Wish, extra: readonly LedgerChange[] = []): Promise<Result<CreatedCommand>> {
@@ -166,6 +166,7 @@ export class CommandDesk {
       id,
       ref: command.ref,
       author: by.name,
+      grant: by.grant,
       reason,
       applyWithinMs: policy.applyWithinMs,
       expiresInMs,

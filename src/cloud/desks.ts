@@ -15,6 +15,7 @@ import type { Ledger, LedgerChange, ShadowRecord } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Random } from '../ports/random.ts';
+import type { PublishGate } from './cloud.ts';
 import { deviceWord } from './device-word.ts';
 import type { Ids } from './ids.ts';
 import type { Outbox } from './outbox.ts';
@@ -51,6 +52,7 @@ export interface DesksOptions {
   readonly metrics: Metrics;
   readonly settings: DeskSettings;
   readonly modelOf: (ref: ShadowRef) => Model;
+  readonly gate?: PublishGate;
   readonly presenceOf: (thingName: ThingName) => Presence;
   readonly onStep: StepListener;
 }
@@ -316,7 +318,7 @@ export class Desks {
   }
 
   #contextOf(entry: DeskEntry): DeskContext {
-    const { time, settings, ids, random } = this.#options;
+    const { time, settings, ids, random, gate } = this.#options;
     return {
       now: time.now(),
       model: entry.model,
@@ -324,6 +326,7 @@ export class Desks {
       newWriteId: () => ids.next() as WriteId,
       fraction: () => random.fraction(),
       readWord: deviceWord,
+      ...(gate === undefined ? {} : { mayPublish: gate }),
     };
   }
 }

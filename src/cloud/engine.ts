@@ -21,6 +21,7 @@ import type {
   LedgerChange,
   Page,
   PageRequest,
+  ShadowFilter,
 } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
 import { NO_METRICS, type Metrics } from '../ports/metrics.ts';
@@ -37,6 +38,7 @@ import type {
   DriftTarget,
   Explanation,
   NewIgnoreRule,
+  PublishGate,
   ShadowExplanation,
   ShadowReport,
   ThingReport,
@@ -62,6 +64,8 @@ export interface CloudOptions {
   readonly log: Log;
   readonly metrics?: Metrics;
   readonly modelOf?: (ref: ShadowRef) => Model;
+  /** Asked before each publish of a command; default: nobody loses a right. */
+  readonly gate?: PublishGate;
   readonly desk?: Partial<DeskSettings>;
   readonly presence?: Partial<PresenceSettings>;
   /** Topic levels of the things to follow; default all (`+`). */
@@ -146,6 +150,7 @@ export class Engine implements Cloud {
         settings,
         modelOf,
       },
+      ...(options.gate === undefined ? {} : { gate: options.gate }),
       presenceOf: (thingName) => this.#presence.get(thingName),
       onStep: (entry, before, step) => this.#onStep(entry, before, step),
     });
@@ -283,8 +288,8 @@ export class Engine implements Cloud {
     });
   }
 
-  async shadows(page: PageRequest): Promise<Result<Page<ShadowRef>>> {
-    return this.#options.ledger.shadows(page);
+  async shadows(page: PageRequest, filter?: ShadowFilter): Promise<Result<Page<ShadowRef>>> {
+    return this.#options.ledger.shadows(page, filter);
   }
 
   async thing(thingName: ThingName): Promise<Result<ThingReport>> {

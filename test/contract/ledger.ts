@@ -4,7 +4,9 @@ import type { ClientToken, CommandId, EpochMs, ThingName } from '../../src/core/
 import type { CommandStatus } from '../../src/core/command/command.ts';
 import { tokenOf } from '../../src/core/command/write.ts';
 import type { JsonObject } from '../../src/core/json/json.ts';
-import type { DriftFilter, Ledger } from '../../src/ports/ledger.ts';
+import { inScope, type Scope } from '../../src/core/access/decide.ts';
+import { shadowKey, type ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
+import type { CommandFilter, DriftFilter, Ledger } from '../../src/ports/ledger.ts';
 import {
   aCommand,
   aDrift,
@@ -425,6 +427,73 @@ export function describeLedger(name: string, open: () => Promise<LedgerUnderTest
         const { open, ended } = await got(ledger.shadow(ref('heater-1')));
         expect(open.map(({ id }) => id)).toEqual([commandId(4), commandId(5)]);
         expect(ended.map(({ id }) => id)).toEqual([commandId(2), commandId(3), commandId(6)]);
+      });
+    });
+
+    describe('scopes', () => {
+      const keys = ['a-1', 'a-1/config', 'a-2', 'a-2/cool', 'b-1', 'b-1/config', 'b_1', 'A-1'];
+      const scopes: Record<string, Scope> = {
+        everything: { allow: [{ things: ['*'] }], deny: [] },
+        nothing: { allow: [], deny: [] },
+        'no thing': { allow: [{ things: [] }], deny: [] },
+        'one tenant': { allow: [{ things: ['a-*'] }], deny: [] },
+        'two patterns': { allow: [{ things: ['a-1', 'b-*'] }], deny: [] },
+        'with shadows': { allow: [{ things: ['a-*'], shadows: ['c*'] }], deny: [] },
+        'classic only': { allow: [{ things: ['*'], shadows: ['(classic)'] }], deny: [] },
+        'stars that need a name': { allow: [{ things: ['*'], shadows: ['**'] }], deny: [] },
+        'all but': { allow: [{ things: ['*'] }], deny: [{ things: ['a-2'] }, { things: ['*'], shadows: ['config'] }] },
+        'a deny rule without shadows': { allow: [{ things: ['*'] }], deny: [{ things: ['*'], shadows: [] }] },
+        'a name that is no pattern': { allow: [{ things: ['b_1'] }], deny: [] },
+      };
+      beforeEach(async () => {
+        await commit(ledger, ...keys.map((key, index) => stored(aCommand(index, { ref: ref(key) }))));
+        await commit(ledger, ...keys.map((key) => ({ type: 'drift' as const, entry: aDrift(key, '/a') })));
+      });
+
+      test.each(Object.entries(scopes))('%s: commands, shadows, drift and counts end at it', async (_, scope) => {
+        const inside = keys.filter((key) => inScope(scope, ref(key)));
+        const names = (list: readonly { ref: ShadowRef }[]) => list.map((row) => shadowKey(row.ref)).sort();
+        const page = { limit: 100 };
+        const commands = await got(ledger.commands({ scope }, page));
+        const drift = await got(ledger.drift({ scope }, page));
+        const within = await got(ledger.drift({ within: [{ allow: [], deny: [] }, scope] }, page));
+        const shadows = await everyPage((one) => ledger.shadows(one, { scope }), 2);
+        const expected = [...inside].sort();
+        expect(names(commands.items)).toEqual(expected);
+        expect(names(drift.items)).toEqual(expected);
+        expect(names(within.items)).toEqual(expected);
+        expect(shadows.map(shadowKey).sort()).toEqual(expected);
+        expect(await got(ledger.driftCounts({ scope }))).toMatchObject({ fields: inside.length });
+      });
+
+      test('shadows come by thing, then name, the classic one first, and by prefix', async () => {
+        const all = await everyPage((page) => ledger.shadows(page), 3);
+        expect(all.map(shadowKey)).toEqual(['A-1', 'a-1', 'a-1/config', 'a-2', 'a-2/cool', 'b-1', 'b-1/config', 'b_1']);
+        const some = await got(ledger.shadows({ limit: 10 }, { thingPrefix: 'b-' }));
+        expect(some.items.map(shadowKey)).toEqual(['b-1', 'b-1/config']);
+      });
+
+      test.each([
+        { pattern: 'a-*', fields: 4 },
+        { pattern: '*-1', fields: 5 },
+        { pattern: 'b_1', fields: 1 },
+        { pattern: 'B-1', fields: 0 },
+      ])('drift of things like $pattern', async ({ pattern, fields }) => {
+        expect(await got(ledger.driftCounts({ thingPattern: pattern }))).toMatchObject({ fields });
+      });
+
+      test('the children of one request are found by it', async () => {
+        const parentId = commandId(500);
+        const children = [501, 502, 503].map((number) => aCommand(number, { parentId, ref: ref(`a-${number}`) }));
+        await commit(ledger, ...children.map(stored));
+        await commit(ledger, stored(next(children[0]!, { status: 'succeeded', endedAt: at(9) })));
+        const ids = async (filter: CommandFilter) =>
+          (await everyPage((page) => ledger.commands(filter, page), 2)).map(({ id }) => id);
+        expect(await ids({ parentId })).toEqual([commandId(503), commandId(502), commandId(501)]);
+        expect(await ids({ parentId, statuses: ['queued'], thingName: 'a-502' as ThingName })).toEqual([
+          commandId(502),
+        ]);
+        expect(await ids({ parentId: commandId(1) })).toEqual([]);
       });
     });
 

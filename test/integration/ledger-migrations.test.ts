@@ -26,32 +26,35 @@ const BROKEN: Migration = { number: NEWEST + 1, sql: 'CREATE TABLE half (a); CRE
 /** What a ledger of each schema version held, as that version's program stored it. */
 const ROWS: Readonly<Record<number, (database: Database) => void>> = {
   0: () => undefined,
-  1: (database) => {
-    const command = aCommand(1);
-    const row = { thing: 'heater-1', shadow: '', author: 'app', ...command.policy };
-    database
-      .prepare('INSERT INTO command VALUES (1, ?, ?, ?, ?, 2, ?, ?, ?, NULL, 1, ?)')
-      .run(
-        command.id,
-        row.thing,
-        row.shadow,
-        'queued',
-        row.author,
-        command.createdAt,
-        row.expiresAt,
-        JSON.stringify(command),
-      );
-    const { commandId, ...entry } = aLine(command);
-    database.prepare('INSERT INTO timeline VALUES (1, ?, ?)').run(commandId, JSON.stringify(entry));
-    const write = aWrite(1);
-    database
-      .prepare('INSERT INTO write VALUES (?, ?, ?, 1, ?, ?)')
-      .run(write.id, row.thing, '', command.id, JSON.stringify(write));
-    database.prepare('INSERT INTO shadow VALUES (1, ?, ?, ?)').run(row.thing, '', JSON.stringify(aView('heater-1')));
-    const drift = JSON.stringify(aDrift('heater-1', '/a'));
-    database.prepare("INSERT INTO drift VALUES ('heater-1', '', '/a', 'stuck', NULL, 1, 0, 0, 0, NULL, ?)").run(drift);
-  },
+  1: (database) => fill(database, 'NULL, 1, ?'),
+  2: (database) => fill(database, 'NULL, 1, ?, NULL'),
 };
+
+function fill(database: Database, lastColumns: string): void {
+  const command = aCommand(1);
+  const row = { thing: 'heater-1', shadow: '', author: 'app', ...command.policy };
+  database
+    .prepare(`INSERT INTO command VALUES (1, ?, ?, ?, ?, 2, ?, ?, ?, ${lastColumns})`)
+    .run(
+      command.id,
+      row.thing,
+      row.shadow,
+      'queued',
+      row.author,
+      command.createdAt,
+      row.expiresAt,
+      JSON.stringify(command),
+    );
+  const { commandId, ...entry } = aLine(command);
+  database.prepare('INSERT INTO timeline VALUES (1, ?, ?)').run(commandId, JSON.stringify(entry));
+  const write = aWrite(1);
+  database
+    .prepare('INSERT INTO write VALUES (?, ?, ?, 1, ?, ?)')
+    .run(write.id, row.thing, '', command.id, JSON.stringify(write));
+  database.prepare('INSERT INTO shadow VALUES (1, ?, ?, ?)').run(row.thing, '', JSON.stringify(aView('heater-1')));
+  const drift = JSON.stringify(aDrift('heater-1', '/a'));
+  database.prepare("INSERT INTO drift VALUES ('heater-1', '', '/a', 'stuck', NULL, 1, 0, 0, 0, NULL, ?)").run(drift);
+}
 
 describe('migrations of the ledger', () => {
   let folder: TemporaryFolder;

@@ -35,6 +35,7 @@ beforeAll(async () => {
   commands.commands({}, page);
   commands.commands({ statuses: ['queued'], author: 'a', createdFrom: at(0) }, cursor);
   commands.commands({ thingName: 'x' as ThingName }, cursor);
+  commands.commands({ parentId: commandId(1) }, cursor);
   commands.timeline(commandId(1));
   commands.events(0, 5, 0);
   commands.openShadows(cursor);

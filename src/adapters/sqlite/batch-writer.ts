@@ -141,7 +141,8 @@ export class BatchWriter {
     if (this.#sql.find.get(id) !== undefined) throw new Stale(id);
     const [thing, shadow, author] = [ref.thingName, shadowColumn(ref), columnText(command.author)];
     const { createdAt } = command;
-    this.#sql.insert.run(id, thing, shadow, status, live, author, createdAt, policy.expiresAt, ended, revision, body);
+    const found = [createdAt, policy.expiresAt, ended, revision, body, command.parentId ?? null] as const;
+    this.#sql.insert.run(id, thing, shadow, status, live, author, ...found);
     this.#sql.shadow.run(thing, shadow);
   }
 
@@ -203,8 +204,8 @@ const SQL = {
   release: 'RELEASE one',
   rollbackTo: 'ROLLBACK TO one',
   find: 'SELECT 1 FROM command WHERE id = ?',
-  insert: `INSERT INTO command (id, thing, shadow, status, live, author, created_at, expires_at, ended_at, revision, body)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  insert: `INSERT INTO command (id, thing, shadow, status, live, author, created_at, expires_at, ended_at, revision, body, parent)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   update: `UPDATE command SET status = ?, live = ?, expires_at = ?, ended_at = ?, revision = ?, body = ?
            WHERE id = ? AND revision < ?`,
   advance: 'UPDATE command SET status = ?, revision = ?, body = ? WHERE id = ? AND revision < ? AND expires_at = ?',

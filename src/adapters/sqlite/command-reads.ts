@@ -2,6 +2,7 @@ import type { Database } from 'better-sqlite3';
 import type { CommandId, EpochMs } from '../../core/brand.ts';
 import type { Command, TimelineEntry } from '../../core/command/command.ts';
 import type { CommandFilter, EventPage, OpenShadow, Page, PageRequest } from '../../ports/ledger.ts';
+import { scopeCondition } from './scope-condition.ts';
 import { columnText, fromBody, pageOf, refOf } from './rows.ts';
 import { StatementCache } from './statement-cache.ts';
 
@@ -41,7 +42,7 @@ export class CommandReads {
     const where = conditions(filter);
     if (page.cursor !== undefined) where.push(['id < ?', page.cursor]);
     // The planner has no statistics of a young file; both indexes give the order and hold what is filtered by.
-    const index = filter.thingName === undefined ? 'command_list' : 'command_thing';
+    const index = indexFor(filter);
     const clause = where.length === 0 ? '' : `WHERE ${where.map(([sql]) => sql).join(' AND ')}`;
     const rows = this.#sql.all<CommandRow>(
       `SELECT id, body FROM command INDEXED BY ${index} ${clause} ORDER BY id DESC LIMIT ?`,
@@ -87,6 +88,11 @@ export class CommandReads {
   }
 }
 
+function indexFor({ thingName, parentId }: CommandFilter): string {
+  if (parentId !== undefined) return 'command_parent';
+  return thingName === undefined ? 'command_list' : 'command_thing';
+}
+
 type Condition = readonly [sql: string, ...values: (string | number)[]];
 
 function conditions(filter: CommandFilter): Condition[] {
@@ -99,6 +105,8 @@ function conditions(filter: CommandFilter): Condition[] {
   if (filter.author !== undefined) where.push(['author = ?', columnText(filter.author)]);
   if (filter.createdFrom !== undefined) where.push(['created_at >= ?', filter.createdFrom]);
   if (filter.createdBefore !== undefined) where.push(['created_at < ?', filter.createdBefore]);
+  if (filter.parentId !== undefined) where.push(['parent = ?', filter.parentId]);
+  if (filter.scope !== undefined) where.push(scopeCondition(filter.scope));
   return where;
 }
 

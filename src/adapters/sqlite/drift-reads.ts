@@ -2,6 +2,7 @@ import type { Database } from 'better-sqlite3';
 import type { DriftCause, DriftEntry } from '../../core/drift/drift.ts';
 import { ok, type Result } from '../../core/result.ts';
 import type { DriftCounts, DriftFilter, Page, PageRequest } from '../../ports/ledger.ts';
+import { anyScope, scopeCondition } from './scope-condition.ts';
 import { columnText, cursorOf, fromBody, pageOf, parseCursor, type CursorValue } from './rows.ts';
 import { StatementCache } from './statement-cache.ts';
 
@@ -92,6 +93,9 @@ function matching(filter: DriftFilter): Condition[] {
   if (filter.thingPrefix !== undefined) {
     where.push(['thing >= ? AND thing < ?', filter.thingPrefix, filter.thingPrefix + LAST]);
   }
+  if (filter.thingPattern !== undefined) where.push(['thing GLOB ?', filter.thingPattern]);
+  if (filter.within !== undefined) where.push(anyScope(filter.within));
+  if (filter.scope !== undefined) where.push(scopeCondition(filter.scope));
   if (filter.shadowName !== undefined) where.push(['shadow = ?', filter.shadowName ?? '']);
   if (filter.field !== undefined) where.push(['field = ?', columnText(filter.field)]);
   if (filter.causes !== undefined) {

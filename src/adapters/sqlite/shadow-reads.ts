@@ -5,8 +5,9 @@ import { writeIdOf, type Write } from '../../core/command/write.ts';
 import type { DriftEntry, IgnoreRule } from '../../core/drift/drift.ts';
 import type { Presence } from '../../core/presence/presence.ts';
 import type { ShadowRef } from '../../core/shadow/shadow-ref.ts';
-import type { IdempotencyRecord, Page, PageRequest, ShadowRecord } from '../../ports/ledger.ts';
+import type { IdempotencyRecord, Page, PageRequest, ShadowFilter, ShadowRecord } from '../../ports/ledger.ts';
 import { splitKey } from './command-reads.ts';
+import { scopeCondition } from './scope-condition.ts';
 import { columnText, fromBody, pageOf, refOf, shadowColumn } from './rows.ts';
 import { StatementCache } from './statement-cache.ts';
 
@@ -48,9 +49,13 @@ export class ShadowReads {
     };
   }
 
-  shadows(page: PageRequest): Page<ShadowRef> {
-    const sql = 'SELECT thing, shadow FROM shadow WHERE (thing, shadow) > (?, ?) ORDER BY thing, shadow LIMIT ?';
-    const rows = this.#sql.all<RefRow>(sql, [...splitKey(page.cursor), page.limit + 1]);
+  shadows(page: PageRequest, { scope, thingPrefix }: ShadowFilter = {}): Page<ShadowRef> {
+    const [allowed, ...patterns] = scope === undefined ? ['1'] : scopeCondition(scope);
+    const from = thingPrefix === undefined ? '' : ' AND thing >= ? AND thing < ?';
+    const range = thingPrefix === undefined ? [] : [thingPrefix, `${thingPrefix}\u{10FFFF}`];
+    const sql = `SELECT thing, shadow FROM shadow WHERE (thing, shadow) > (?, ?)${from} AND ${allowed}
+                 ORDER BY thing, shadow LIMIT ?`;
+    const rows = this.#sql.all<RefRow>(sql, [...splitKey(page.cursor), ...range, ...patterns, page.limit + 1]);
     return pageOf(
       rows,
       page,

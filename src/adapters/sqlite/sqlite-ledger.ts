@@ -21,6 +21,7 @@ import type {
   OpenShadow,
   Page,
   PageRequest,
+  ShadowFilter,
   ShadowRecord,
 } from '../../ports/ledger.ts';
 import { SILENT, type Log } from '../../ports/log.ts';
@@ -134,8 +135,8 @@ export class SqliteLedger implements Ledger {
     return this.#read(() => this.#commandReads.openShadows(page));
   }
 
-  async shadows(page: PageRequest): Promise<Result<Page<ShadowRef>>> {
-    return this.#read(() => this.#shadowReads.shadows(page));
+  async shadows(page: PageRequest, filter?: ShadowFilter): Promise<Result<Page<ShadowRef>>> {
+    return this.#read(() => this.#shadowReads.shadows(page, filter));
   }
 
   async presence(thingName: ThingName): Promise<Result<Presence | undefined>> {

@@ -1,3 +1,4 @@
+import type { Grant } from '../access/access.ts';
 import { epochMs, type CommandId, type EpochMs } from '../brand.ts';
 import { leavesOf } from '../json/json-pointer.ts';
 import type { JsonObject } from '../json/json.ts';
@@ -24,6 +25,8 @@ export interface Wish {
   readonly ifVersion?: number | undefined;
   readonly retryOf?: CommandId | undefined;
   readonly rollbackOf?: CommandId | undefined;
+  readonly parentId?: CommandId | undefined;
+  readonly grant?: Grant | undefined;
 }
 
 /** A patch with more leaves than this cannot be 8 KB of anything sensible. */
@@ -79,6 +82,8 @@ export function newCommand(wish: Wish, { now, model }: { now: EpochMs; model: Mo
     clock: { leftMs: policy.applyWithinMs },
     ...(wish.retryOf === undefined ? {} : { retryOf: wish.retryOf }),
     ...(wish.rollbackOf === undefined ? {} : { rollbackOf: wish.rollbackOf }),
+    ...(wish.parentId === undefined ? {} : { parentId: wish.parentId }),
+    ...(wish.grant === undefined ? {} : { grant: wish.grant }),
     revision: 0,
   });
 }

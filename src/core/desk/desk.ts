@@ -5,6 +5,7 @@ import type { Write, WritePurpose } from '../command/write.ts';
 import type { JsonObject, JsonValue } from '../json/json.ts';
 import type { Model } from '../model/model.ts';
 import type { Presence } from '../presence/presence.ts';
+import type { Result } from '../result.ts';
 import type { ShadowRef } from '../shadow/shadow-ref.ts';
 import type { AcceptedUpdate, ReadShadow, Sight } from '../view/sight.ts';
 import type { ShadowView } from '../view/view.ts';
@@ -148,6 +149,8 @@ export interface DeskContext {
   readonly now: EpochMs;
   readonly model: Model;
   readonly settings: DeskSettings;
+  /** The rights behind a command, asked before each publish of it (attack C-28); absent: everybody has them. */
+  readonly mayPublish?: (command: Command) => Result<void>;
   /** A new UUIDv7. */
   newWriteId(): WriteId;
   /** Uniform in [0, 1). */

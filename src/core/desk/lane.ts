@@ -64,12 +64,28 @@ function begin(draft: Draft): boolean {
   }
   switch (work.type) {
     case 'wishes':
+      if (refuseForbidden(draft, work.queued)) return true;
       return beginWishes(draft, work.queued, sight.view);
     case 'ending':
       return beginEnding(draft, work.command);
     case 'nudge':
       return beginNudge(draft, sight.view);
   }
+}
+
+/** Rights may have been taken away while it was queued, for days perhaps. True: something was refused, look again. */
+function refuseForbidden(draft: Draft, queued: readonly Command[]): boolean {
+  const { mayPublish } = draft.context;
+  if (mayPublish === undefined) return false;
+  let refused = false;
+  for (const command of queued) {
+    const right = mayPublish(command);
+    if (right.ok) continue;
+    const { code, message } = right.problem;
+    draft.apply(command.id, { type: 'rejected', code, message, by: 'watcher' });
+    refused = true;
+  }
+  return refused;
 }
 
 type Work =
@@ -179,6 +195,14 @@ function guarded(draft: Draft, lane: LaneTask): boolean {
     return true;
   }
   if (draft.desk.pause !== undefined && draft.now < draft.desk.pause.until) return false;
+  if (lane.purpose === 'commands') {
+    const carried = lane.commandIds.flatMap((id) => (isQueued(draft, id) ? (draft.command(id) ?? []) : []));
+    if (refuseForbidden(draft, carried)) {
+      // Those that are left start anew, without what is forbidden.
+      draft.clearLane();
+      return true;
+    }
+  }
   const patch = checked(draft, lane, guard, view);
   if (patch === undefined) {
     draft.clearLane();

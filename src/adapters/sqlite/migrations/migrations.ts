@@ -1,4 +1,5 @@
 import { LEDGER_0001 } from './0001-ledger.ts';
+import { PARENT_0002 } from './0002-parent.ts';
 
 /** One step forward. A step that was released never changes: a correction is the next step. */
 export interface Migration {
@@ -7,4 +8,7 @@ export interface Migration {
   readonly sql: string;
 }
 
-export const MIGRATIONS: readonly Migration[] = [{ number: 1, sql: LEDGER_0001 }];
+export const MIGRATIONS: readonly Migration[] = [
+  { number: 1, sql: LEDGER_0001 },
+  { number: 2, sql: PARENT_0002 },
+];
