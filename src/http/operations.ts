@@ -286,10 +286,11 @@ export const OPERATIONS = {
   acknowledgeDrift: {
     id: 'acknowledgeDrift',
     method: 'POST',
-    path: '/v1/drift/acknowledge',
+    path: '/v1/things/{thing}/shadow/drift/acknowledge',
     summary: 'Say that somebody has seen it',
     tag: 'Drift',
     access: 'acknowledge',
+    query: ask.nameQuery,
     body: ask.acknowledgeBody,
     responses: { 200: { description: 'the entry', schema: reply.drift } },
     problems: [...creating, 'not_found', 'shadow_not_found', 'forbidden', ...ledger],

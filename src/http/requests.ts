@@ -136,7 +136,7 @@ export const fanOutBody = z
 export const planBody = z.strictObject({ ...wish, ...targets }).meta({ id: 'AskPlan' });
 
 export const acknowledgeBody = z
-  .strictObject({ thing, name: shadow.optional(), field, ...who })
+  .strictObject({ field, ...who })
   .meta({ id: 'AcknowledgeDrift' });
 
 const starred = (words: string, max: number) =>
