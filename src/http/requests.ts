@@ -135,9 +135,7 @@ export const fanOutBody = z
   .meta({ id: 'CreateCommands' });
 export const planBody = z.strictObject({ ...wish, ...targets }).meta({ id: 'AskPlan' });
 
-export const acknowledgeBody = z
-  .strictObject({ field, ...who })
-  .meta({ id: 'AcknowledgeDrift' });
+export const acknowledgeBody = z.strictObject({ field, ...who }).meta({ id: 'AcknowledgeDrift' });
 
 const starred = (words: string, max: number) =>
   z
