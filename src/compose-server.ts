@@ -16,6 +16,7 @@ import { isLoopback, type HostPort } from './core/host-port.ts';
 import { problem } from './core/problem.ts';
 import { fail, ok, type Result } from './core/result.ts';
 import type { ShadowRef } from './core/shadow/shadow-ref.ts';
+import { failpoints, type OnFailpoint } from './compose-failpoints.ts';
 import { readConsole } from './http/console-files.ts';
 import { createHttpServer } from './http/server.ts';
 import { presenceTopic } from './protocol/presence-topic.ts';
@@ -37,6 +38,8 @@ export interface ServerOptions {
   };
   readonly configPath?: string;
   readonly logLevel: LogLevel;
+  /** For tests that end the process at a named place. */
+  readonly onFailpoint?: OnFailpoint;
 }
 
 export interface RunningServer {
@@ -59,17 +62,23 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
   if (!modelOf.ok) return modelOf;
   const transport = mqttTransport(mqttOptions(options.mqtt), { clock, random, log });
   if (!transport.ok) return transport;
-  const ledger = await openSqliteLedger({ path: options.storePath, log });
+  const points = failpoints(options.onFailpoint);
+  const ledger = await openSqliteLedger({
+    ...{ path: options.storePath, log },
+    ...(points.hook === undefined ? {} : { hook: points.hook }),
+    ...(points.onMigration === undefined ? {} : { onMigration: points.onMigration }),
+  });
   if (!ledger.ok) return ledger;
   const cloud = new Engine({
-    ...{ transport: transport.value, ledger: ledger.value, clock, random, log, modelOf: modelOf.value },
+    ...{ transport: points.transport(transport.value), ledger: points.ledger(ledger.value) },
+    ...{ clock, random, log, modelOf: modelOf.value },
     willFilter: presenceTopic('+' as ThingName),
     ...(isAwsEndpoint(options.mqtt.url) ? AWS_CAPS : {}),
   });
   const pages = readConsole(CONSOLE_FOLDER);
   if (!pages.ok) log.warn({ folder: CONSOLE_FOLDER }, 'the console is not built; only the API is served');
   const server = createHttpServer({
-    cloud,
+    cloud: points.cloud(cloud),
     log,
     ...(pages.ok ? { console: pages.value } : {}),
     ...(isLoopback(options.listen.host) ? { hosts: new Set<string>() } : {}),

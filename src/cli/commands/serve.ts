@@ -68,6 +68,7 @@ async function serve(cli: Cli, flags: ServeFlags): Promise<Result<ExitCode>> {
     },
     ...(flags.config === undefined ? {} : { configPath: flags.config }),
     logLevel: flags.log,
+    ...dieAt(cli.env['SHADOWCTL_FAILPOINT']),
   });
   if (!server.ok) return server;
   if (!server.value.connected) {
@@ -88,6 +89,18 @@ function parseStore(text: string): Result<string> {
       at: text,
     }),
   );
+}
+
+/** `ledger.before_sync` or `ledger.before_sync:3`: this process kills itself there, the third time it passes. */
+function dieAt(place: string | undefined): { onFailpoint?: (passed: string) => void } {
+  if (place === undefined) return {};
+  const [name, count = '1'] = place.split(':');
+  let left = Number(count);
+  return {
+    onFailpoint: (passed) => {
+      if (passed === name && (left -= 1) === 0) process.kill(process.pid, 'SIGKILL');
+    },
+  };
 }
 
 const HELP = `
