@@ -1,0 +1,60 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { SeededRandom } from '../../simulators/time/seeded-random.ts';
+import { eventually } from '../support/eventually.ts';
+import { AgentWorld, killAtRandom, stale } from '../support/agent-world.ts';
+
+let world: AgentWorld;
+beforeEach(async () => {
+  world = await AgentWorld.open();
+});
+afterEach(() => world.close());
+
+test.each([
+  ['C1', 'device.afterReceive', 1],
+  ['C1', 'device.beforeJournal', 1],
+  ['C2', 'device.afterJournal.beforeApply', 1],
+  ['C3', 'device.afterApply.beforeReadback', 1],
+  ['C3', 'device.afterReadback.beforeReport', 1],
+  // The first report creates the shadow, the second one is the answer to the wish.
+  ['C4', 'device.afterReport.beforeAck', 2],
+])(
+  '%s an agent killed at %s does the wish exactly once and reports what the hardware shows',
+  async (_fault, point, hit) => {
+    // The first pass only looks; it must not count as the one that receives the wish.
+    const doomed = world.start(`${point}:${point === 'device.afterReceive' ? 3 : hit}`);
+    await world.reports(0);
+    await world.desire(7);
+    const { code } = await doomed.ended;
+    expect(code).toBeNull();
+    world.start();
+    await world.reports(7);
+
+    expect(world.effects()).toEqual([7]);
+    expect(world.value()).toBe(7);
+  },
+);
+
+test('an agent killed 20 times at random applies nothing stale and reports what the hardware shows', async () => {
+  const random = new SeededRandom(20);
+  const { n, effects, value, reported } = await killAtRandom(world, 20, () => random.fraction());
+
+  expect(stale(effects)).toEqual([]);
+  expect({ value, reported }).toEqual({ value: n, reported: n });
+  expect(effects.length).toBeLessThanOrEqual(n + world.starts);
+}, 120_000);
+
+test('a value that kills the agent is refused after three starts', async () => {
+  const config = JSON.parse(readFileSync(world.path('agent.json'), 'utf8')) as { limits: object };
+  writeFileSync(world.path('agent.json'), JSON.stringify({ ...config, limits: {} }));
+  await world.desire(13);
+  for (let life = 1; life <= 3; life += 1) await world.start('device.afterJournal.beforeApply').ended;
+  world.start('device.afterJournal.beforeApply');
+
+  const said = await eventually(() => {
+    const member = world.cloud.document('gateway')?.state.reported?.['reconciler'];
+    return (member as { fields?: Record<string, object> } | undefined)?.fields?.['/n'];
+  });
+  expect(said).toMatchObject({ outcome: 'refused', code: 'quarantined' });
+  expect(world.effects()).toEqual([]);
+});
