@@ -176,7 +176,8 @@ export class MemoryLedger implements Ledger {
     const pending = [...this.#shelves]
       .filter(([, { commands }]) => [...commands.values()].some(isOpen))
       .map(([key]) => key);
-    const states = [...this.#presence.values()].map(({ state }) => state);
+    const things = new Set([...this.#shelves.values()].map(({ ref }) => ref.thingName));
+    const states = [...things].map((thing) => this.#presence.get(thing)?.state ?? 'unknown');
     const count = (wanted: Presence['state']): number => states.filter((state) => state === wanted).length;
     const total = this.#shelves.size;
     return ok({

@@ -49,10 +49,10 @@ export function driftRow(entry: DriftFacts, now: EpochMs): DriftRow {
     desired: shownValue(entry.desired),
     reported: shownValue(entry.reported),
     cause: entry.cause,
-    causeWord: entry.differs ? words.word : 'agrees again',
+    causeWord: causeWord(entry),
     why:
       entry.detail === undefined ? words.means : [entry.detail.code, entry.detail.message].filter(Boolean).join(': '),
-    todo: words.todo,
+    todo: entry.differs ? words.todo : ENDED_TODO,
     since: duration(now - Date.parse(entry.firstSeenAt)),
     firstSeenAt: entry.firstSeenAt,
     lastAgreedAt: entry.lastAgreedAt ?? '',
@@ -62,6 +62,17 @@ export function driftRow(entry: DriftFacts, now: EpochMs): DriftRow {
     note: noteOf(entry),
   };
 }
+
+/**
+ * A field that no longer differs is listed while a command on it ended without success and nobody acknowledged that:
+ * the wish was taken back, so there is nothing left to differ from.
+ */
+export function causeWord({ cause, differs }: Pick<DriftFacts, 'cause' | 'differs'>): string {
+  return differs ? CAUSE_WORDS[cause].word : `was ${CAUSE_WORDS[cause].word}, no longer asked for`;
+}
+
+export const ENDED_TODO =
+  'The command ended without success and its wish was taken back. Set a value that works, or acknowledge.';
 
 /** JSON on one line; nothing where there is no value. */
 export function shownValue(value: JsonValue | undefined): string {

@@ -144,13 +144,14 @@ export function describeLedger(name: string, open: () => Promise<LedgerUnderTest
           ),
           { type: 'presence', presence: aPresence('heater-1') },
           { type: 'presence', presence: aPresence('heater-2', { state: 'offline' }) },
+          { type: 'presence', presence: aPresence('no-device') },
           { type: 'drift', entry: aDrift('heater-2', '/a', { cause: 'refused', firstSeenAt: at(0) }) },
           { type: 'drift', entry: aDrift('heater-2', '/b', { cause: 'refused', firstSeenAt: at(9) }) },
           { type: 'drift', entry: aDrift('heater-3', '/a', { acknowledged: { by: 'ops', at: T0 } }) },
           { type: 'drift', entry: aDrift('heater-4', '/a', { ignoredBy: { ruleId: 'r', reason: 'x' } }) },
         );
         expect(await got(ledger.overview([at(5), at(10)]))).toEqual({
-          things: { online: 1, offline: 1, unknown: 0 },
+          things: { online: 1, offline: 1, unknown: 2 },
           shadows: { total: 4, pending: 1, drifted: 1, refused: 1, inSync: 2 },
           driftOlderThan: [1, 2],
         });

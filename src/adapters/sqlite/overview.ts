@@ -30,8 +30,10 @@ const SHADOWS = `SELECT
   (SELECT count(*) FROM (SELECT DISTINCT thing, shadow FROM (${LISTED} AND cause = 'refused'))) AS refused,
   (SELECT count(*) FROM (${OPEN} UNION ${LISTED})) AS busy`;
 
+/** Only things with a shadow: a client of the broker that has none (ours among them) is nobody's device. */
 const THINGS = `SELECT
   count(*) FILTER (WHERE body ->> 'state' = 'online') AS online,
   count(*) FILTER (WHERE body ->> 'state' = 'offline') AS offline,
-  count(*) FILTER (WHERE body ->> 'state' = 'unknown') AS unknown
-  FROM presence`;
+  count(*) FILTER (WHERE coalesce(body ->> 'state', 'unknown') = 'unknown') AS unknown
+  FROM (SELECT DISTINCT thing FROM (SELECT thing FROM shadow UNION ALL SELECT thing FROM command INDEXED BY command_open WHERE live = 2))
+  LEFT JOIN presence USING (thing)`;

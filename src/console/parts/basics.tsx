@@ -40,11 +40,19 @@ export function PresenceBadge({ state, since }: { state: string; since?: string 
       {since === undefined || state === 'unknown' ? null : (
         <span class="quiet">
           {' '}
-          since <Ago at={since} />
+          for{' '}
+          <time dateTime={since} title={new Date(since).toLocaleString(undefined, { timeZoneName: 'short' })}>
+            {lasting(since)}
+          </time>
         </span>
       )}
     </>
   );
+}
+
+function lasting(since: string): string {
+  const words = duration(now.value - Date.parse(since));
+  return words === 'now' ? 'a moment' : words;
 }
 
 /** Relative for people, absolute on hover and for programs. */

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { causeWord, ENDED_TODO } from '../../report/drift-row.ts';
 import { CAUSE_WORDS } from '../../report/words.ts';
 import { paths, post, type DriftView } from '../api.ts';
 import { commandHref, thingHref } from '../router.ts';
@@ -68,7 +69,7 @@ function DriftRow({
         <Value value={entry.reported} />
       </td>
       <td>
-        <Badge words={words}>{entry.differs ? words.word : 'agrees again'}</Badge>
+        <Badge words={words}>{causeWord(entry)}</Badge>
         <div class="quiet">
           {entry.detail === undefined ? (
             words.means
@@ -100,7 +101,7 @@ function DriftRow({
         )}
       </td>
       <td>
-        {words.todo}
+        {entry.differs ? words.todo : ENDED_TODO}
         <Actions actions={entry.acknowledged === undefined ? [acknowledge(entry, reload)] : []} />
       </td>
     </tr>
