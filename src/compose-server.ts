@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { mqttTransport } from './adapters/aws-iot/transport.ts';
 import type { MqttOptions, MqttProtocol } from './adapters/aws-iot/options.ts';
 import { pinoLog, type LogLevel } from './adapters/pino/log.ts';
-import { openSqliteLedger } from './adapters/sqlite/sqlite-ledger.ts';
+import { PrometheusMetrics } from './adapters/metrics/prometheus.ts';
+import { openSqliteLedger, type SqliteLedger } from './adapters/sqlite/sqlite-ledger.ts';
 import { SystemClock } from './adapters/system/clock.ts';
 import { SystemRandom } from './adapters/system/random.ts';
 import { Engine } from './cloud/engine.ts';
@@ -38,6 +39,8 @@ export interface ServerOptions {
   };
   readonly configPath?: string;
   readonly logLevel: LogLevel;
+  /** Of this program, for `shadow_build_info`. */
+  readonly version: string;
   /** For tests that end the process at a named place. */
   readonly onFailpoint?: OnFailpoint;
 }
@@ -63,23 +66,31 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
   const transport = mqttTransport(mqttOptions(options.mqtt), { clock, random, log });
   if (!transport.ok) return transport;
   const points = failpoints(options.onFailpoint);
+  const metrics = new PrometheusMetrics(options.version);
   const ledger = await openSqliteLedger({
     ...{ path: options.storePath, log },
+    onBatch: ({ commits, durationMs }) => {
+      metrics.observe('shadow_ledger_sync_duration_seconds', durationMs / 1000);
+      metrics.observe('shadow_ledger_batch_commits', commits);
+    },
     ...(points.hook === undefined ? {} : { hook: points.hook }),
     ...(points.onMigration === undefined ? {} : { onMigration: points.onMigration }),
   });
   if (!ledger.ok) return ledger;
   const cloud = new Engine({
     ...{ transport: points.transport(transport.value), ledger: points.ledger(ledger.value) },
-    ...{ clock, random, log, modelOf: modelOf.value },
+    ...{ clock, random, log, metrics, modelOf: modelOf.value },
     willFilter: presenceTopic('+' as ThingName),
     ...(isAwsEndpoint(options.mqtt.url) ? AWS_CAPS : {}),
   });
+  metrics.onRead(() => cloud.measure());
+  metrics.onRead(() => measureLedger(ledger.value, metrics));
   const pages = readConsole(CONSOLE_FOLDER);
   if (!pages.ok) log.warn({ folder: CONSOLE_FOLDER }, 'the console is not built; only the API is served');
   const server = createHttpServer({
     cloud: points.cloud(cloud),
     log,
+    metrics,
     ...(pages.ok ? { console: pages.value } : {}),
     ...(isLoopback(options.listen.host) ? { hosts: new Set<string>() } : {}),
   });
@@ -100,6 +111,14 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
 
 /** Built beside the compiled sources: `dist/console` next to `dist/src`. */
 const CONSOLE_FOLDER = fileURLToPath(new URL('../console/', import.meta.url));
+
+async function measureLedger(ledger: SqliteLedger, metrics: PrometheusMetrics): Promise<void> {
+  const { ledgerBytes, walBytes } = ledger.files();
+  const { waiting } = await ledger.health();
+  metrics.set('shadow_ledger_bytes', ledgerBytes);
+  metrics.set('shadow_ledger_wal_bytes', walBytes);
+  metrics.set('shadow_ledger_waiting', waiting);
+}
 
 /** Caps per connection, DESIGN.md section 3. */
 const AWS_CAPS = { inFlightMax: 10, requestsPerSecond: 100 };

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { PROBLEMS, problem, type Problem } from '../core/problem.ts';
 import { EXIT, UsageError, type Cli, type ExitCode } from './cli.ts';
 import { VERBS } from './commands.ts';
 import { createOutput, type Output } from './output/output.ts';
 import { announceReady, watchForStop, type Stop } from './stop.ts';
+import { version } from './version.ts';
 
 /**
  * The program around the verbs: one root command, the verb's own module loaded on demand, every failure printed as one
@@ -101,11 +101,6 @@ function usageMessage(message: string): string {
 
 function sentence(summary: string): string {
   return `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
-}
-
-function version(): string {
-  const manifest = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }
 
 function flushed(stream: NodeJS.WriteStream): Promise<void> {

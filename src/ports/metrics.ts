@@ -40,6 +40,16 @@ export const HISTOGRAMS = {
     help: 'Age of a drifting field when it agreed again.',
     buckets: [1, 10, 60, 300, 1800, 3600, 21600, 86400, 604800],
   },
+  shadow_ledger_sync_duration_seconds: {
+    labels: [],
+    help: 'From the begin of a transaction of the ledger until it is on the disk.',
+    buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+  },
+  shadow_ledger_batch_commits: {
+    labels: [],
+    help: 'Commits that shared one transaction of the ledger.',
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000],
+  },
 } as const;
 
 export const GAUGES = {
@@ -50,6 +60,12 @@ export const GAUGES = {
   shadow_devices: { labels: ['state'], help: 'Things by presence.' },
   shadow_recovering: { labels: [], help: 'Shadows with open commands not looked at since the start.' },
   shadow_ledger_up: { labels: [], help: '1 while the ledger takes changes.' },
+  shadow_ledger_waiting: { labels: [], help: 'Commits that wait for their sync.' },
+  shadow_ledger_bytes: { labels: [], help: 'Size of the ledger file.' },
+  shadow_ledger_wal_bytes: {
+    labels: [],
+    help: "Size of the ledger's write-ahead log; grows while a reader never lets go.",
+  },
   shadow_link_up: { labels: [], help: '1 while connected to the broker.' },
 } as const;
 

@@ -3,6 +3,7 @@ import { LOG_LEVELS, type LogLevel } from '../../adapters/pino/log.ts';
 import { isLoopback, parseHostPort, type HostPort } from '../../core/host-port.ts';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
+import { version } from '../version.ts';
 import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
 
 interface ServeFlags {
@@ -68,6 +69,7 @@ async function serve(cli: Cli, flags: ServeFlags): Promise<Result<ExitCode>> {
     },
     ...(flags.config === undefined ? {} : { configPath: flags.config }),
     logLevel: flags.log,
+    version: version(),
     ...dieAt(cli.env['SHADOWCTL_FAILPOINT']),
   });
   if (!server.ok) return server;
