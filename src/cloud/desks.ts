@@ -157,6 +157,11 @@ export class Desks {
     for (const entry of this.#entries.values()) this.send(entry.ref, { type: 'link', up });
   }
 
+  /** The clock was corrected: what ran for a while has not run for that much longer. */
+  jumped(byMs: number): void {
+    for (const entry of this.#entries.values()) this.send(entry.ref, { type: 'jumped', byMs });
+  }
+
   /** The number of the `get` a token of ours names, in this process. */
   serialOf(token: string | undefined): number | undefined {
     const prefix = `srg-${this.#instance}-`;

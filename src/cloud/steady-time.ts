@@ -27,12 +27,13 @@ export class SteadyTime {
     return (at - this.#offset) as MonotonicMs;
   }
 
-  /** A timestamp of the service, in whole seconds. True if the clock was corrected by it. */
-  hear(serviceSeconds: number): boolean {
+  /** A timestamp of the service, in whole seconds. By how much the clock was corrected; 0 almost always. */
+  hear(serviceSeconds: number): number {
     const wall = this.#clock.wall();
     const moved = Math.abs(wall - this.now()) > JUMP_MS;
-    if (!moved || Math.abs(wall - serviceSeconds * 1000) > JUMP_MS) return false;
+    if (!moved || Math.abs(wall - serviceSeconds * 1000) > JUMP_MS) return 0;
+    const before = this.#offset;
     this.#offset = wall - this.#clock.monotonic();
-    return true;
+    return this.#offset - before;
   }
 }

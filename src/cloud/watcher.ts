@@ -107,7 +107,11 @@ export class Watcher {
   #tell(ref: ShadowRef, message: ShadowMessage): void {
     const { desks, outbox, presence, time } = this.#options;
     const { clientToken } = message;
-    if (message.timestamp !== undefined) time.hear(message.timestamp);
+    const jumpedMs = message.timestamp === undefined ? 0 : time.hear(message.timestamp);
+    if (jumpedMs !== 0) {
+      this.#options.log.warn({ jumpedMs }, 'the clock was corrected to the time of the service');
+      desks.jumped(jumpedMs);
+    }
     switch (message.kind) {
       case 'update/accepted': {
         if (clientToken !== undefined) outbox.settle(clientToken);

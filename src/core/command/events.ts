@@ -21,6 +21,8 @@ export type CommandEvent =
   /** Overwritten in the lane, before anything was sent. */
   | { readonly type: 'overwritten'; readonly fields: readonly { field: FieldPointer; by: Successor }[] }
   | { readonly type: 'clock'; readonly run: boolean }
+  /** Our clock was corrected; a running apply clock does not count that time. */
+  | { readonly type: 'jumped'; readonly byMs: number }
   /** A remark on an open command that changes nothing else, such as `unverified`; undefined takes it back. */
   | { readonly type: 'remark'; readonly reason: string | undefined }
   /** Only from a snapshot asked for after the deadline, and after that snapshot was judged. */

@@ -48,6 +48,11 @@ function whileOpen(command: Command, event: CommandEvent, now: EpochMs): Step {
       return command.status === 'queued' ? overwritten(command, event.fields, now) : { command };
     case 'clock':
       return ticking(command, event.run, now);
+    case 'jumped': {
+      const { runningSince } = command.clock;
+      if (runningSince === undefined) return { command };
+      return { command: { ...command, clock: { ...command.clock, runningSince: epochMs(runningSince + event.byMs) } } };
+    }
     case 'remark':
       if (command.statusReason === event.reason) return { command };
       return {
@@ -105,6 +110,7 @@ function afterEnd(command: Command, event: CommandEvent, now: EpochMs): Step {
     case 'rejected':
     case 'overwritten':
     case 'clock':
+    case 'jumped':
     case 'remark':
     case 'deadline':
     case 'unreachable':

@@ -120,6 +120,8 @@ export type DeskEvent =
       readonly expiresAt?: EpochMs;
       readonly applyMoreMs?: number;
     }
+  /** Our clock was corrected by so much; the time in between was not lived through. */
+  | { readonly type: 'jumped'; readonly byMs: number }
   | { readonly type: 'ask' }
   | { readonly type: 'tick' };
 

@@ -133,6 +133,9 @@ function happen(draft: Draft, event: DeskEvent): void {
       draft.desk.nudge = { at: draft.now, count: -1 };
       need(draft);
       return;
+    case 'jumped':
+      for (const { id } of draft.openCommands()) draft.apply(id, event);
+      return;
     case 'ask':
       need(draft);
       return;

@@ -14,6 +14,7 @@ const EVENTS: { [Type in CommandEventType]: Extract<CommandEvent, { type: Type }
   judged: { type: 'judged', findings: { version: 9, delivered: true, fields: [confirmed] } },
   overwritten: { type: 'overwritten', fields: [{ field: field('/targetC'), by: { kind: 'deleted' } }] },
   clock: { type: 'clock', run: true },
+  jumped: { type: 'jumped', byMs: 5 },
   remark: { type: 'remark', reason: 'unverified' },
   deadline: { type: 'deadline', reason: 'no_answer' },
   unreachable: { type: 'unreachable' },
