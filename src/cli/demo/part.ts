@@ -46,6 +46,7 @@ export async function startPart({ name, args }: { name: string; args: readonly s
     env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '' },
   });
   let wanted = false;
+  let frozen = false;
   const lastWords = keepLastWords(child);
   const exited = new Promise<PartExit>((resolve) => {
     const settle = (how: string) => resolve({ name, wanted, how, lastWords: lastWords() });
@@ -54,11 +55,13 @@ export async function startPart({ name, args }: { name: string; args: readonly s
     child.once('close', (code, signal) => settle(signal === null ? `exit code ${code}` : signal));
   });
   const signal = (which: NodeJS.Signals) => {
-    wanted = true;
+    if (which === 'SIGSTOP' || which === 'SIGCONT') frozen = which === 'SIGSTOP';
+    else wanted = true;
     child.kill(which);
   };
   const stop = async () => {
-    signal('SIGTERM');
+    // What hangs cannot say farewell, and must not wake up once more to do something late.
+    signal(frozen ? 'SIGKILL' : 'SIGTERM');
     const kill = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
     await exited;
     clearTimeout(kill);

@@ -68,6 +68,7 @@ async function play(
       : `\n${output.talkColor.red(`${wrong} of ${all.length} commands did not end as they should.`)}`,
   );
   if (options.once === true) return ok(wrong === 0 ? EXIT.ok : EXIT.differs);
+  await options.world.change({ type: 'thaw', part: 'lock' }); // somebody may want to play with it
   output.talk(whatNext(cli, url));
   await cli.untilStopped();
   return ok(EXIT.interrupted);

@@ -53,7 +53,6 @@ export const SCENARIO: readonly Scene[] = [
         expected: { status: 'timed_out' },
       },
     ],
-    after: [{ type: 'thaw', part: 'lock' }],
   },
   {
     title: 'The bulb in the garage is switched off and stays off: the wish expires.',
