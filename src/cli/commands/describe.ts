@@ -32,7 +32,7 @@ function description(command: CommandDetailView, output: Output): string {
   const facts: [string, string][] = [
     ['author', forTerminal(command.author) + (command.reason === undefined ? '' : `: ${forTerminal(command.reason)}`)],
     ['created', command.createdAt],
-    ['apply within', `${spokenDuration(command.applyWithinMs)} (${spokenDuration(command.applyLeftMs)} left)`],
+    ['apply within', applyClock(command)],
     ['expires', command.expiresAt],
     ['when offline', command.whenOffline],
     ['on end', command.onEnd + (command.endResult === undefined ? '' : ` (${spoken(command.endResult)})`)],
@@ -49,6 +49,11 @@ function description(command: CommandDetailView, output: Output): string {
     '',
     timelineTable(command, output),
   ].join('\n');
+}
+
+function applyClock({ applyWithinMs, applyLeftMs, verdict }: CommandDetailView): string {
+  const left = verdict === 'pending' ? ` (${spokenDuration(applyLeftMs)} left when it last changed)` : '';
+  return spokenDuration(applyWithinMs) + left;
 }
 
 function fieldTable({ fields }: CommandDetailView, { color, width }: Output): string {

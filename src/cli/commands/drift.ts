@@ -77,14 +77,21 @@ function show({ output }: Cli, page: DriftPage, exitCode: boolean): Result<ExitC
   if (output.json) output.dataJson(page);
   else {
     if (page.items.length > 0) output.data(driftTable(page.items, output));
-    output.talk(
-      `${counts.fields} fields of ${counts.shadows} shadows differ` +
-        `${counts.ignored > 0 ? `, ${counts.ignored} ignored by rule` : ''}` +
-        `${counts.acknowledged > 0 ? `, ${counts.acknowledged} acknowledged` : ''}`,
-    );
+    output.talk(summary(page));
   }
   if (page.next !== undefined) output.talk(`more: --cursor ${page.next}`);
   return ok(exitCode && counts.fields > 0 ? EXIT.differs : EXIT.ok);
+}
+
+function summary({ items, counts }: DriftPage): string {
+  if (counts.fields === 0) return `nothing differs${aside(counts)}`;
+  const held = items.filter(({ differs }) => !differs).length;
+  const kept = held === 0 ? '' : `, ${held} of these agree again and wait for somebody to acknowledge them`;
+  return `${counts.fields} fields of ${counts.shadows} shadows${kept}${aside(counts)}`;
+}
+
+function aside({ ignored, acknowledged }: DriftPage['counts']): string {
+  return `${ignored > 0 ? `; ${ignored} ignored by rule` : ''}${acknowledged > 0 ? `; ${acknowledged} acknowledged` : ''}`;
 }
 
 function driftTable(entries: readonly DriftView[], { color, width }: { color: Cli['output']['color']; width: number }) {

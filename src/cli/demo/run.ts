@@ -74,13 +74,22 @@ async function play(
   return ok(EXIT.interrupted);
 }
 
-function lookAgain(all: readonly Played[], client: Api): Promise<Played[]> {
-  return Promise.all(
-    all.map(async (played) => {
-      const look = await client.get<CommandView>(`/v1/commands/${played.command.id}`);
-      return look.ok ? { ...played, command: look.value } : played;
-    }),
-  );
+/** Putting desired right takes one more round trip to the shadow service. */
+const SETTLE_MS_MAX = 3_000;
+
+async function lookAgain(all: readonly Played[], client: Api): Promise<Played[]> {
+  const giveUpAt = performance.now() + SETTLE_MS_MAX;
+  for (;;) {
+    const finals = await Promise.all(
+      all.map(async (played) => {
+        const look = await client.get<CommandView>(`/v1/commands/${played.command.id}`);
+        return look.ok ? { ...played, command: look.value } : played;
+      }),
+    );
+    const settling = finals.some(({ command }) => command.endResult === 'not_yet');
+    if (!settling || performance.now() > giveUpAt) return finals;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 async function startWorld(
