@@ -146,7 +146,7 @@ describe('what cannot be meant ends with one line, a stable code and an exit cod
       args: () => serveWith('unknown-member.json'),
       code: 'invalid_config',
       exit: 2,
-      says: /modles/,
+      says: /unknown-member\.json/,
     },
     {
       what: 'a model that is not there',
@@ -209,8 +209,8 @@ describe('what cannot be meant ends with one line, a stable code and an exit cod
     const lines = asJson.stderr
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { problem?: unknown });
-    expect(lines.find(({ problem }) => problem !== undefined)?.problem).toMatchObject({ code, exitCode: exit });
+      .map((line) => JSON.parse(line) as { level?: string; problem?: unknown });
+    expect(lines.find(({ level }) => level === undefined)?.problem).toMatchObject({ code, exitCode: exit });
     expect(asJson.code).toBe(exit);
   });
 });

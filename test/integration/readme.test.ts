@@ -15,6 +15,7 @@ import { startShadowctl, type Started } from '../support/shadowctl.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 interface Step {
+  readonly title: string;
   readonly commands: readonly string[];
   readonly expected?: string;
 }
@@ -47,7 +48,8 @@ function stepsOf(markdown: string): Step[] {
     if (kind !== 'sh') return [];
     const next = blocks[index + 1];
     const commands = body.trim().split('\n');
-    return [next?.kind === 'text' ? { commands, expected: next.body } : { commands }];
+    const title = commands.at(-1) ?? '';
+    return [next?.kind === 'text' ? { title, commands, expected: next.body } : { title, commands }];
   });
 }
 
@@ -60,7 +62,7 @@ async function run(command: string): Promise<string> {
 
 async function startDemo(): Promise<string> {
   demo = startShadowctl(['demo', '--mqtt-port', '0', '--http-port', '0']);
-  await eventually(() => demo.stderr().includes('keeps running'), { withinMs: 60_000 });
+  await saying(demo, 'keeps running');
   server = /http:\/\/\S+/.exec(demo.stderr())?.[0] ?? '';
   return '';
 }
@@ -71,8 +73,19 @@ async function startAgent(args: string): Promise<string> {
   await writeFile(config, (await readFile(config, 'utf8')).replace('mqtt://127.0.0.1:1883', broker));
   const started = startShadowctl(inDir(args).split(' '));
   agent = started;
-  await eventually(() => started.stderr().includes('ready'), { withinMs: 30_000 });
+  await saying(started, 'ready');
   return '';
+}
+
+/** Fails with what it said instead. */
+async function saying(started: Started, words: string): Promise<void> {
+  await eventually(
+    () => {
+      if (started.stderr().includes(words)) return true;
+      throw new Error(`no "${words}" in: ${started.stderr()}`);
+    },
+    { withinMs: 80_000 },
+  );
 }
 
 const inDir = (command: string) => command.replaceAll('/tmp/', `${dir}/`);

@@ -32,7 +32,8 @@ export interface PartExit {
 
 /** Together with the order of stopping this stays within the two seconds that Ctrl-C may take. */
 const STOP_MS_MAX = 600;
-const READY_MS_MAX = 15_000;
+/** A loaded machine takes its time; whoever cannot start says so long before. */
+const READY_MS_MAX = 60_000;
 const LAST_WORDS_MAX = 8;
 const LINE_LENGTH_MAX = 500;
 

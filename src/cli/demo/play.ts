@@ -102,7 +102,7 @@ async function untilEnded(id: string, stage: Stage): Promise<Result<CommandView>
   }
 }
 
-const SERVER_AWAY_MS_MAX = 15_000;
+const SERVER_AWAY_MS_MAX = 60_000;
 const SERVER_RETRY_MS = 50;
 
 async function patiently<T>({ signal }: Stage, ask: () => Promise<Result<T>>): Promise<Result<T>> {
