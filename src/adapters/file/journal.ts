@@ -1,4 +1,15 @@
-import { copyFile, mkdir, open, readFile, rename, type FileHandle } from 'node:fs/promises';
+import {
+  closeSync,
+  copyFileSync,
+  fdatasyncSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { problem } from '../../core/problem.ts';
 import { done, fail, ok, type Result } from '../../core/result.ts';
@@ -10,24 +21,29 @@ import { entryLine, readEntries } from './journal-lines.ts';
 const COMPACT_BYTES = 64 * 1024;
 const COMPACT_FACTOR = 4;
 
-type Waiting = { readonly durable: boolean; readonly settle: (result: Result<void>) => void };
+interface Waiting {
+  readonly durable: boolean;
+  readonly settle: (result: Result<void>) => void;
+}
 
 /**
  * A journal in one file: a line per write with its checksum, the newest line of a key counts. Invariants:
  *
  * - Lines are only appended. What replaces the file is complete and synced before it takes the name (rename).
- * - A durable write settles after `fdatasync`; those that wait at the same time share one.
- * - A torn or flipped line loses itself alone. After damage the file is rewritten and the original kept once.
+ * - A durable write settles after `fdatasync`; those of one turn share one.
+ * - A torn or flipped line loses itself alone. After damage the file is rewritten and a copy of the original kept.
+ *
+ * The calls are synchronous on purpose. A device writes a line before each change and has to wait for it anyway; the
+ * way through Node's thread pool costs several times what the disk does.
  */
 export class FileJournal implements Journal {
   readonly #path: string;
   readonly #records = new Map<string, JsonObject>();
-  #file: FileHandle | undefined;
+  #file: number | undefined;
   #bytes = 0;
   #liveBytes = 0;
   #pending: string[] = [];
   #waiting: Waiting[] = [];
-  #working: Promise<void> | undefined;
   /** The end of the file is not known to be a whole line, so nothing may be appended. */
   #broken = false;
 
@@ -35,20 +51,21 @@ export class FileJournal implements Journal {
     this.#path = path;
   }
 
-  async open(): Promise<Result<JournalContent>> {
+  open(): Promise<Result<JournalContent>> {
     try {
-      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-      const { entries, damage, bytes } = readEntries(await readOrEmpty(this.#path));
+      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+      const { entries, damage, bytes } = readEntries(readOrEmpty(this.#path));
       for (const { key, record } of entries) this.#remember(key, record);
       this.#bytes = bytes;
-      const keptAs = damage === undefined ? undefined : await keepOriginal(this.#path);
-      if (damage !== undefined || this.#isMostlyHistory()) await this.#rewrite();
-      else this.#file = await open(this.#path, 'a', 0o600);
+      const keptAs = damage === undefined ? undefined : keepOriginal(this.#path);
+      if (damage !== undefined || this.#isMostlyHistory()) this.#rewrite();
+      else this.#file = openSync(this.#path, 'a', 0o600);
       const told: JournalDamage | undefined =
         damage === undefined ? undefined : { ...damage, ...(keptAs === undefined ? {} : { keptAs }) };
-      return ok({ records: new Map(this.#records), ...(told === undefined ? {} : { damage: told }) });
+      const records = new Map(this.#records);
+      return Promise.resolve(ok({ records, ...(told === undefined ? {} : { damage: told }) }));
     } catch (cause) {
-      return fail(unavailable('the journal cannot be opened', this.#path, cause));
+      return Promise.resolve(fail(unavailable('the journal cannot be opened', this.#path, cause)));
     }
   }
 
@@ -56,51 +73,51 @@ export class FileJournal implements Journal {
     this.#remember(key, record);
     this.#pending.push(entryLine(key, record));
     return new Promise((settle) => {
+      // What other shadows write in this turn joins the same sync.
+      if (this.#waiting.length === 0) queueMicrotask(() => this.#flush());
       this.#waiting.push({ durable, settle });
-      this.#working ??= this.#work();
     });
   }
 
-  async close(): Promise<void> {
-    while (this.#working !== undefined) await this.#working;
+  close(): Promise<void> {
+    this.#flush();
     const file = this.#file;
     this.#file = undefined;
-    if (file === undefined) return;
-    await file.datasync().catch(() => undefined);
-    await file.close().catch(() => undefined);
-  }
-
-  async #work(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const lines = this.#pending;
-      const waiting = this.#waiting;
-      this.#pending = [];
-      this.#waiting = [];
-      const result = await this.#commit(
-        lines.join(''),
-        waiting.some(({ durable }) => durable),
-      );
-      for (const { settle } of waiting) settle(result);
-    }
-    this.#working = undefined;
-  }
-
-  async #commit(text: string, durable: boolean): Promise<Result<void>> {
-    try {
-      if (this.#broken || this.#bytes + text.length > COMPACT_BYTES) {
-        this.#bytes += text.length;
-        if (this.#broken || this.#isMostlyHistory()) {
-          await this.#rewrite();
-          return done;
-        }
-        this.#bytes -= text.length;
+    if (file !== undefined) {
+      try {
+        fdatasyncSync(file);
+      } catch {
+        // What was durable is; the rest may be lost.
       }
-      const file = this.#file;
-      if (file === undefined) return fail(unavailable('the journal is closed', this.#path));
+      closeSync(file);
+    }
+    return Promise.resolve();
+  }
+
+  #flush(): void {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    const text = this.#pending.join('');
+    this.#pending = [];
+    this.#waiting = [];
+    const durable = waiting.some((write) => write.durable);
+    const result = this.#commit(text, durable);
+    for (const { settle } of waiting) settle(result);
+  }
+
+  #commit(text: string, durable: boolean): Result<void> {
+    try {
+      if (this.#file === undefined) return fail(unavailable('the journal is closed', this.#path));
+      const bytes = Buffer.from(text);
+      this.#bytes += bytes.length;
+      // The new lines are among the live records, so a rewrite holds them.
+      if (this.#broken || this.#isMostlyHistory()) {
+        this.#rewrite();
+        return done;
+      }
       this.#broken = true;
-      await file.appendFile(text);
-      this.#bytes += Buffer.byteLength(text);
-      if (durable) await file.datasync();
+      for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
+      if (durable) fdatasyncSync(this.#file);
       this.#broken = false;
       return done;
     } catch (cause) {
@@ -109,24 +126,23 @@ export class FileJournal implements Journal {
   }
 
   /** The live records as a new file, synced before it takes the old one's name. */
-  async #rewrite(): Promise<void> {
+  #rewrite(): void {
     const next = `${this.#path}.next`;
-    const text = [...this.#records].map(([key, record]) => entryLine(key, record)).join('');
-    const file = await open(next, 'w', 0o600);
+    const bytes = Buffer.from([...this.#records].map(([key, record]) => entryLine(key, record)).join(''));
+    const file = openSync(next, 'w', 0o600);
     try {
-      await file.writeFile(text);
-      await file.datasync();
-      await rename(next, this.#path);
+      for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
+      fdatasyncSync(file);
+      renameSync(next, this.#path);
     } catch (cause) {
-      await file.close().catch(() => undefined);
+      closeSync(file);
       throw cause;
     }
-    await syncDirectory(dirname(this.#path));
-    const old = this.#file;
+    syncDirectory(dirname(this.#path));
+    if (this.#file !== undefined) closeSync(this.#file);
     this.#file = file;
-    this.#bytes = this.#liveBytes = Buffer.byteLength(text);
+    this.#bytes = this.#liveBytes = bytes.length;
     this.#broken = false;
-    await old?.close().catch(() => undefined);
   }
 
   #remember(key: string, record: JsonObject | null): void {
@@ -139,9 +155,9 @@ export class FileJournal implements Journal {
   }
 }
 
-async function readOrEmpty(path: string): Promise<Buffer> {
+function readOrEmpty(path: string): Buffer {
   try {
-    return await readFile(path);
+    return readFileSync(path);
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
     throw cause;
@@ -149,21 +165,25 @@ async function readOrEmpty(path: string): Promise<Buffer> {
 }
 
 /** For whoever wants to know what happened; one is kept, the newest. */
-async function keepOriginal(path: string): Promise<string | undefined> {
+function keepOriginal(path: string): string | undefined {
   const kept = `${path}.damaged`;
   try {
-    await copyFile(path, kept);
+    copyFileSync(path, kept);
     return kept;
   } catch {
     return undefined;
   }
 }
 
-/** A rename is durable when its directory is. Some file systems refuse to sync one; then nothing better can be had. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r').catch(() => undefined);
-  await directory?.sync().catch(() => undefined);
-  await directory?.close().catch(() => undefined);
+/** A rename is durable when its directory is. */
+function syncDirectory(path: string): void {
+  try {
+    const directory = openSync(path, 'r');
+    fsyncSync(directory);
+    closeSync(directory);
+  } catch {
+    // Some file systems refuse to sync a directory.
+  }
 }
 
 function unavailable(message: string, at: string, cause?: unknown) {
