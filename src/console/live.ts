@@ -11,8 +11,8 @@ export const connection = signal<'connecting' | 'live' | 'away'>('connecting');
 export const now = signal(Date.now());
 
 const LOOK_AGAIN_MS = 1_000;
-/** Streams end, proxies buffer: a page never shows anything older than this. */
-const AT_LATEST_MS = 15_000;
+/** Streams end, proxies buffer, presence is no event: a page never shows anything older than this. */
+const AT_LATEST_MS = 5_000;
 const RECONNECT_MS = 2_000;
 
 export function startLive(): void {

@@ -1,0 +1,204 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { CHROMIUM_HINT, hasChromium } from '../support/chromium.ts';
+import { ConsoleWorld, type Tab } from '../support/console-world.ts';
+import { eventually } from '../support/eventually.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const HOSTILE = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>\u202egpj`;
+
+describe.skipIf(!hasChromium)(`the console in Chromium (${CHROMIUM_HINT})`, () => {
+  let world: ConsoleWorld;
+  const tabs: Tab[] = [];
+  const open = async (path: string, options?: Parameters<ConsoleWorld['tab']>[1]): Promise<Tab> => {
+    const tab = await world.tab(path, options);
+    tabs.push(tab);
+    return tab;
+  };
+
+  beforeAll(async () => {
+    world = await ConsoleWorld.open();
+  });
+  afterAll(() => world.close());
+  afterEach(async () => {
+    const closing = tabs.splice(0);
+    for (const { context } of closing) await context.close();
+    expect(closing.flatMap(({ faults }) => faults)).toEqual([]);
+  });
+
+  test('why is this heater not at its target: the page names the refusal, its code and what to do', async () => {
+    const { hardware } = await world.device('heater-why', { '/targetC': 19 });
+    hardware.obey = ({ field }) => ({
+      field,
+      result: 'refused',
+      code: 'valve_jammed',
+      message: 'the valve does not move',
+    });
+    const { id } = await world.set('heater-why', { targetC: 22 }, { onEnd: 'keep' });
+    await eventually(async () => (await world.verdict(id)) === 'failed');
+
+    const { page } = await open('/drift?thing=heater-why');
+    const row = page.locator('tbody tr');
+    await row.getByText('valve_jammed: the valve does not move').waitFor();
+    expect(await row.getByText('22', { exact: true }).count()).toBe(1);
+    await row.getByRole('link', { name: 'heater-why' }).click();
+    await page.getByRole('heading', { level: 1, name: 'heater-why' }).waitFor();
+    await page.getByRole('cell', { name: 'refused' }).first().waitFor();
+    await page.getByRole('cell', { name: /set a value it accepts/ }).waitFor();
+    await page.getByRole('link', { name: 'failed' }).first().click();
+    await page.getByText('The device refused a field').waitFor();
+    await page.getByText('valve_jammed').first().waitFor();
+  });
+
+  test('a change arrives live, without a reload', async () => {
+    const { hardware } = await world.device('heater-live', { '/targetC': 19 });
+    const { page } = await open('/things/heater-live');
+    await page.getByRole('cell', { name: '19', exact: true }).waitFor();
+
+    const { id } = await world.set('heater-live', { targetC: 23 });
+    await page.getByRole('cell', { name: 'as desired' }).waitFor();
+    expect(await page.getByRole('cell', { name: '23', exact: true }).count()).toBe(2);
+    expect(await world.verdict(id)).toBe('succeeded');
+
+    hardware.turn('/targetC', 17);
+    await page.getByRole('cell', { name: '23', exact: true }).first().waitFor();
+  });
+
+  test('after a refusal a person retries from the page, with a reason, and sees the new command succeed', async () => {
+    const { hardware } = await world.device('heater-retry', { '/targetC': 19 });
+    hardware.obey = ({ field }) => ({ field, result: 'refused', code: 'jammed', message: 'stuck' });
+    const { id } = await world.set('heater-retry', { targetC: 22 });
+    await eventually(async () => (await world.verdict(id)) === 'failed');
+    hardware.obey = (change) => hardware.set(change);
+
+    const { page } = await open(`/commands/${id}`);
+    await page.getByRole('button', { name: 'Retry' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Retry' });
+    await dialog.getByLabel(/Reason/).fill('valve was freed');
+    await dialog.getByRole('button', { name: 'Send it again' }).click();
+    await page.waitForURL((url) => url.pathname.startsWith('/commands/') && !url.pathname.endsWith(id));
+    await page.getByText('The device reported every field as desired.').waitFor();
+    await page.getByRole('link', { name: id }).waitFor();
+    expect(await page.getByText('valve was freed').count()).toBeGreaterThan(0);
+  });
+
+  test('two operators at once: the second cancel is told that the command has ended', async () => {
+    const { hardware } = await world.device('heater-two', { '/targetC': 19 });
+    hardware.obey = () => new Promise(() => undefined);
+    const { id } = await world.set('heater-two', { targetC: 22 });
+    const [ann, bob] = [await open(`/commands/${id}`), await open(`/commands/${id}`)];
+    for (const { page } of [ann, bob]) await page.getByRole('button', { name: 'Cancel' }).click();
+
+    await ann.page.getByRole('button', { name: 'Cancel the command' }).click();
+    await ann.page.getByText('Taken back by its author or an operator.').waitFor();
+    await bob.page.getByRole('button', { name: 'Cancel the command' }).click();
+    await bob.page.getByRole('alert').getByText('command ended').waitFor();
+  });
+
+  test('a device goes offline and comes back: the page says so both times', async () => {
+    const { device } = await world.device('heater-away', { '/targetC': 19 });
+    const { page } = await open('/things/heater-away');
+    const presence = page.locator('p.lead');
+    await presence.getByText('● online').waitFor();
+    await device.stop();
+    await presence.getByText('○ offline').waitFor({ timeout: 25_000 });
+    await world.device('heater-away', { '/targetC': 19 });
+    await presence.getByText('● online').waitFor({ timeout: 25_000 });
+  }, 90_000);
+
+  test('E: a hostile field name and value are shown as text and do nothing', async () => {
+    await world.device('heater-evil', { [`/${HOSTILE.replaceAll('/', '~1')}`]: HOSTILE });
+    await world.set(
+      'heater-evil',
+      { targetC: 1 },
+      { author: HOSTILE.replaceAll('\u202e', ''), reason: HOSTILE.replaceAll('\u202e', '') },
+    );
+    const { page } = await open('/things/heater-evil');
+    await page.getByText('<img src=x').first().waitFor();
+    expect(await page.locator('main img, main script').count()).toBe(0);
+    expect(await page.locator('main').innerText()).not.toContain('\u202e');
+    expect(await page.title()).not.toContain('owned');
+    await page.goto(`${world.url}/commands`);
+    await page.getByText('<img src=x').first().waitFor();
+    expect(await page.title()).not.toContain('owned');
+  });
+
+  test('by keyboard alone: skip link, pages, a dialog that keeps and gives back the focus', async () => {
+    await world.device('heater-keys', { '/targetC': 19 });
+    const { page } = await open('/things/heater-keys');
+    const focused = () => page.locator(':focus').innerText();
+    await page.getByRole('button', { name: 'Set a value' }).waitFor();
+
+    await page.keyboard.press('Tab');
+    expect(await focused()).toContain('Skip to the content');
+    await page.getByRole('button', { name: 'Set a value' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.getByLabel(/JSON Pointer/).fill('/targetC');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('24');
+    await page.keyboard.press('Escape');
+    expect(await focused()).toBe('Set a value');
+
+    await page.keyboard.press('Enter');
+    await page.getByLabel(/JSON Pointer/).fill('/targetC');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('24');
+    await page.keyboard.press('Enter');
+    await page.getByText('The device reported every field as desired.').waitFor();
+    expect(await focused()).toBe('Command');
+  });
+
+  test('a drift entry is acknowledged from the list and leaves it, counted', async () => {
+    const { hardware } = await world.device('heater-ack', { '/targetC': 19 });
+    hardware.obey = ({ field }) => ({ field, result: 'refused', code: 'jammed', message: 'stuck' });
+    const { id } = await world.set('heater-ack', { targetC: 22 }, { onEnd: 'keep' });
+    await eventually(async () => (await world.verdict(id)) === 'failed');
+    const { page } = await open('/drift?thing=heater-ack');
+    await page.getByRole('button', { name: 'Acknowledge' }).click();
+    await page.getByRole('button', { name: 'Acknowledge it' }).click();
+    await page.getByText('Nothing differs here.').waitFor();
+    await page.getByText('1 acknowledged').waitFor();
+  });
+
+  test.each([
+    ['/', 'light'],
+    ['/drift', 'dark'],
+    ['/commands', 'light'],
+    ['/things/heater-axe', 'light'],
+    ['/things/heater-axe', 'dark'],
+    ['/nowhere', 'light'],
+  ] as const)('%s (%s) has no accessibility violation that axe can see', async (path, colorScheme) => {
+    if (path.includes('heater-axe') && world.simulator.document('heater-axe') === undefined) {
+      await world.device('heater-axe', { '/targetC': 19 });
+      await world.set('heater-axe', { targetC: 20, missing: true });
+    }
+    const { page } = await open(path, { colorScheme, bypassCSP: true });
+    if (path === '/nowhere') return expect(await page.locator('body').innerText()).toContain('not_found');
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await eventually(async () => (await page.locator('main').innerText()).length > 30);
+    await page.addScriptTag({ content: AXE });
+    const found = await page.evaluate(async () => {
+      const { axe } = globalThis as unknown as {
+        axe: { run: (options: object) => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      };
+      const { violations } = await axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+      return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ''}`);
+    });
+    expect(found).toEqual([]);
+  });
+
+  test('the whole script stays under 60 KB gzip', async () => {
+    const { page } = await open('/');
+    const sources = await page
+      .locator('script[src]')
+      .evaluateAll((scripts) => scripts.map((script) => (script as unknown as { src: string }).src));
+    const bodies = await Promise.all(
+      sources.map(async (source) => Buffer.from(await (await fetch(source)).arrayBuffer())),
+    );
+    expect(bodies.length).toBeGreaterThan(0);
+    expect(bodies.reduce((sum, body) => sum + gzipSync(body).byteLength, 0)).toBeLessThan(60 * 1024);
+  });
+});
