@@ -10,12 +10,19 @@ export interface Child<Ready> {
   stop(): Promise<void>;
 }
 
+/** `BENCH_PROFILE=FOLDER npm run bench -- …` leaves a CPU profile of every process there. */
+function profiling(name: string): string[] {
+  const folder = process.env['BENCH_PROFILE'];
+  if (folder === undefined) return [];
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-name=${name}-${process.pid}-${Date.now()}.cpuprofile`];
+}
+
 /** `program` is a file of `bench/processes` without its extension; `options` reach it as JSON. */
 export async function startChild<Ready>(program: string, options: unknown = {}): Promise<Child<Ready>> {
   const file = new URL(`../processes/${program}.js`, import.meta.url);
   const child = fork(file, [JSON.stringify(options)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    execArgv: ['--expose-gc'],
+    execArgv: ['--expose-gc', ...profiling(program)],
   });
   const [ready] = (await Promise.race([once(child, 'message'), died(child, program)])) as [Ready];
   return {
@@ -37,7 +44,9 @@ export async function startShadowctl(
   readyWhen: RegExp,
 ): Promise<{ ready: RegExpExecArray; process: ChildProcess; stop(): Promise<void> }> {
   const main = new URL('../../src/cli/main.js', import.meta.url).pathname;
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...profiling(args[0] ?? ''), main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const lines: string[] = [];
   const ready = new Promise<RegExpExecArray>((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {

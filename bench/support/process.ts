@@ -4,6 +4,7 @@ export function options<T>(): T {
 }
 
 export function ready(what: unknown = {}): void {
+  process.on('SIGTERM', () => process.exit(0)); // by default a profile would not be written
   process.send?.(what);
 }
 

@@ -11,6 +11,9 @@ export interface Connection {
   readonly id: string;
   /** The socket. */
   readonly conn: object;
+  /** What CONNECT asked for, as the library has it while it asks us: a will, a session that lasts. */
+  readonly _will?: unknown;
+  readonly clean?: boolean;
 }
 
 /** Who a connection is. Plain connections are nobody and may do everything: they are for loopback. */
@@ -76,7 +79,11 @@ export class Access {
   }
 
   connect(client: Connection): boolean {
-    return this.#asks(client, 'iot:Connect', `client/${client.id}`);
+    const attributes = [
+      ...(client._will === undefined || client._will === null ? [] : ['LastWill']),
+      ...(client.clean === false ? ['PersistentConnect'] : []),
+    ];
+    return this.#asks(client, 'iot:Connect', `client/${client.id}`, { 'iot:ConnectAttributes': attributes.join(',') });
   }
 
   publish(client: Connection, topic: string): boolean {
@@ -91,10 +98,19 @@ export class Access {
     return this.#asks(client, 'iot:Receive', `topic/${topic}`);
   }
 
-  #asks(client: Connection, action: AccessRequest['action'], resource: string): boolean {
+  #asks(
+    client: Connection,
+    action: AccessRequest['action'],
+    resource: string,
+    more: Readonly<Record<string, string>> = {},
+  ): boolean {
     const { name, policies } = this.#principal(client);
     if (policies === undefined) return true;
-    const variables: Record<string, string> = { 'iot:ClientId': client.id, 'iot:Connection.Thing.IsAttached': 'false' };
+    const variables: Record<string, string> = {
+      ...more,
+      'iot:ClientId': client.id,
+      'iot:Connection.Thing.IsAttached': 'false',
+    };
     if (name !== undefined) variables['iot:Certificate.Subject.CommonName'] = name;
     if (name === client.id) {
       variables['iot:Connection.Thing.ThingName'] = name;

@@ -13,7 +13,7 @@ export interface AccessRequest {
 const oneOrMany = z
   .union([z.string(), z.array(z.string())])
   .transform((value) => (Array.isArray(value) ? value : [value]));
-const OPERATORS = ['Bool', 'StringEquals', 'StringNotEquals', 'StringLike'] as const;
+const OPERATORS = ['Bool', 'StringEquals', 'StringNotEquals', 'StringLike', 'ForAllValues:StringEquals'] as const;
 
 const statementSchema = z.strictObject({
   Sid: z.string().optional(),
@@ -82,6 +82,10 @@ function holds(
   wanted: readonly string[],
   variables: Readonly<Record<string, string>>,
 ): boolean {
+  // Several values in one variable, such as `iot:ConnectAttributes`; none at all satisfies it, as in IAM.
+  if (operator === 'ForAllValues:StringEquals') {
+    return (actual ?? '').split(',').every((value) => value === '' || wanted.includes(value));
+  }
   if (operator === 'StringNotEquals') return actual === undefined || !wanted.includes(actual);
   if (actual === undefined) return false;
   if (operator === 'StringLike') return wanted.some((pattern) => matches(pattern, actual, variables));

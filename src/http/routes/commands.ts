@@ -19,7 +19,7 @@ import {
   readIdempotencyKey,
   readRequest,
   readWaitMs,
-  shadowQuery,
+  nameQuery,
 } from '../requests.ts';
 import { respond, type RouteParts } from '../respond.ts';
 import { commandView, explanationView, timelineView } from '../views.ts';
@@ -77,7 +77,7 @@ export function commandRoutes(app: FastifyInstance, parts: RouteParts): void {
 function readCreate(request: FastifyRequest<{ Params: { thing: string } }>): Result<CreateCommand> {
   const thingName = parseThingName(request.params.thing);
   if (!thingName.ok) return thingName;
-  const query = readRequest(shadowQuery.omit({ refresh: true }), request.query, 'query');
+  const query = readRequest(nameQuery, request.query, 'query');
   if (!query.ok) return query;
   const body = readRequest(createCommandBody, request.body, 'body');
   if (!body.ok) return body;

@@ -1,0 +1,139 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeCertificates, type KeyPair } from '../../simulators/access/certificates.ts';
+import { parsePolicy, type Policy } from '../../simulators/access/policy.ts';
+import { startSimulator, type Simulator } from '../../simulators/testing.ts';
+import { mqttTransport } from '../../src/adapters/aws-iot/transport.ts';
+import { SystemClock } from '../../src/adapters/system/clock.ts';
+import { SystemRandom } from '../../src/adapters/system/random.ts';
+import { composeDevice } from '../../src/compose-device.ts';
+import { composeServer } from '../../src/compose-server.ts';
+import type { ShadowName } from '../../src/core/brand.ts';
+import { NO_MODEL } from '../../src/core/model/model.ts';
+import { SILENT } from '../../src/ports/log.ts';
+import { eventually } from '../support/eventually.ts';
+import { TestHardware, thing } from '../support/test-device.ts';
+
+/** The policies that we publish are enough for what the programs do, and not more than that. */
+
+const FILES = ['device-policy.json', 'device-named-shadows-policy.json', 'server-policy.json'] as const;
+/** Without white space; what AWS counts of a policy. */
+const POLICY_CHARACTERS_MAX = 2048;
+
+const textOf = (file: string) => readFileSync(new URL(`../../schemas/aws/${file}`, import.meta.url), 'utf8');
+
+function policy(file: (typeof FILES)[number]): Policy {
+  const parsed = parsePolicy(JSON.parse(textOf(file)));
+  if (!parsed.ok) throw new Error(`${file}: ${parsed.problem.message}`);
+  return parsed.value;
+}
+
+let folder: string;
+let cloud: Simulator;
+let tls: (name: string) => { ca: string; cert: string; key: string };
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'aws-policies-'));
+  const { ca, server, clients } = await makeCertificates({ things: ['heater', 'lamp'], applications: ['server'] });
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  tls = (name) => {
+    const { cert, key } = clients[name] as KeyPair;
+    return { ca: file('ca.pem', ca.cert), cert: file(`${name}.pem`, cert), key: file(`${name}.key`, key) };
+  };
+  const device = [policy('device-policy.json'), policy('device-named-shadows-policy.json')];
+  cloud = await startSimulator({
+    mqtts: { address: '127.0.0.1:0', ca: ca.cert, cert: server.cert, key: server.key },
+    policies: [
+      { certificate: '*', policies: device },
+      { certificate: 'server', policies: [policy('server-policy.json')] },
+    ],
+  });
+});
+afterAll(async () => {
+  await cloud.stop();
+  rmSync(folder, { recursive: true });
+});
+
+test.each(FILES)('%s fits into a policy of AWS IoT, with the longest names filled in', (file) => {
+  const filled = textOf(file).replaceAll('REGION', 'ap-southeast-1').replaceAll('ACCOUNT', '123456789012');
+  expect(filled).not.toMatch(/REGION|ACCOUNT/);
+  expect(filled.replace(/\s/g, '').length).toBeLessThanOrEqual(POLICY_CHARACTERS_MAX);
+  expect(policy(file).statements.length).toBeGreaterThan(0);
+});
+
+test.each(['mqtt5', 'mqtt311'] as const)(
+  'a device and a server that have these policies and nothing else close the loop over %s',
+  async (protocol) => {
+    const hardware = new TestHardware({ '/targetC': 20 });
+    const display = new TestHardware({ '/brightness': 1 }, 'display');
+    const device = composeDevice({
+      thingName: thing('heater'),
+      shadows: [
+        { model: NO_MODEL, adapters: [hardware] },
+        { shadowName: 'display' as ShadowName, model: NO_MODEL, adapters: [display] },
+      ],
+      mqtt: { url: cloud.mqttsUrl ?? '', tls: tls('heater'), protocol },
+    });
+    if (!device.ok) throw new Error(device.problem.message);
+    const server = await composeServer({
+      listen: { host: '127.0.0.1', port: 0 },
+      storePath: join(folder, `${protocol}.sqlite`),
+      mqtt: { url: cloud.mqttsUrl ?? '', protocol, ...tls('server') },
+      logLevel: 'silent',
+      version: 'test',
+    });
+    if (!server.ok) throw new Error(server.problem.message);
+    try {
+      expect(await device.value.start()).toMatchObject({ ok: true });
+      expect(server.value.connected).toBe(true);
+      for (const [query, desired] of [
+        ['', { targetC: protocol === 'mqtt5' ? 21 : 22 }],
+        ['?name=display', { brightness: protocol === 'mqtt5' ? 2 : 3 }],
+      ] as const) {
+        const response = await fetch(`${server.value.url}/v1/things/heater/commands${query}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', prefer: 'wait=10' },
+          body: JSON.stringify({ desired }),
+        });
+        expect(await response.json()).toMatchObject({ status: 'succeeded' });
+      }
+    } finally {
+      await device.value.stop();
+      await server.value.stop();
+    }
+  },
+);
+
+test('a device cannot be another thing, follow it, speak for it or write its presence', async () => {
+  const ports = { clock: new SystemClock(), random: new SystemRandom(), log: SILENT };
+  const url = cloud.mqttsUrl ?? '';
+  const asOther = mqttTransport({ url, clientId: 'lamp', tls: tls('heater') }, ports);
+  if (!asOther.ok) throw new Error(asOther.problem.message);
+  expect(await asOther.value.start()).toMatchObject({ problem: { code: 'transport_refused' } });
+  await asOther.value.stop();
+
+  const heater = mqttTransport({ url, clientId: 'heater', tls: tls('heater') }, ports);
+  if (!heater.ok) throw new Error(heater.problem.message);
+  expect(await heater.value.start()).toMatchObject({ ok: true });
+  for (const filter of ['$aws/things/lamp/shadow/update/delta', '$aws/things/+/shadow/update/delta', '#']) {
+    const result = await heater.value.subscribe([{ filter, qos: 0 }], () => undefined);
+    expect(result, filter).toMatchObject({ problem: { code: 'transport_refused' } });
+  }
+  for (const topic of [
+    '$aws/things/lamp/shadow/update',
+    '$aws/things/heater/shadow/delete',
+    'shadowctl/presence/lamp',
+    '$aws/things/heater/jobs/1/update',
+  ]) {
+    await eventually(() => heater.value.connected);
+    const result = await heater.value.publish({ topic, payload: '{}', qos: 1 });
+    expect(result.ok, topic).toBe(false);
+  }
+  await heater.value.stop();
+  expect(cloud.document('lamp')).toBeUndefined();
+});
