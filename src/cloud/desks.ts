@@ -264,14 +264,17 @@ export class Desks {
     );
   }
 
-  /** The commit failed: the command never was, and neither was the write that would have carried it. */
+  /**
+   * The commit failed: the command never was, and neither was the write that would have carried it. The command goes
+   * first: as long as it stands, giving up the write stores it, or writes it anew.
+   */
   #takeBack(entry: DeskEntry, id: CommandId, step: DeskStep): void {
+    this.#run(entry, { type: 'uncreate', id });
     for (const effect of step.effects) {
       if (effect.type !== 'publish') continue;
       const { id: writeId } = effect.write;
       this.#run(entry, { type: 'unpublished', writeId, sent: 'no', code: 'ledger' });
     }
-    this.#run(entry, { type: 'uncreate', id });
   }
 
   #publish(entry: DeskEntry, write: Extract<DeskStep['effects'][number], { type: 'publish' }>['write']): void {
