@@ -49,7 +49,7 @@ export const deadlineTruth: MakeChecker = (context) => {
       if (byExpiry && !jumped && livedMs < lifeMs * RATE) {
         context.violated(`command ${command.id} ended after ${livedMs} ms of a life of ${lifeMs}`);
       }
-      const missing = unproven(command, atMs - ON_ITS_WAY_MS, context);
+      const missing = unproven(command, atMs - ON_ITS_WAY_MS, context, { noop: false });
       if (missing?.length === 0 && command.fields.some(({ desired }) => desired !== null)) {
         context.violated(`command ${command.id} ${command.status} although the device had shown every field`);
       }

@@ -1,21 +1,31 @@
 import type { Command } from '../../src/core/command/command.ts';
+import { tokenOf } from '../../src/core/command/write.ts';
+import { member } from '../../src/core/json/json.ts';
 import { modelEqual } from '../../src/core/model/model-equal.ts';
 import { shadowKey } from '../../src/core/shadow/shadow-ref.ts';
 import type { CheckContext } from './checker.ts';
-import { bringsReported, claimOf, desiredOf, reportedOf, type Revision } from './service-history.ts';
+import { bringsReported, claimOf, desiredOf, reportedOf } from './service-history.ts';
 
 /**
  * What the device itself had shown of a command by an instant, judged by DESIGN.md section 3 from the service's history:
- * the fields for which there is no evidence. Undefined: the command's version is unknown to the service.
+ * the fields for which there is no evidence. Undefined: the command's version is unknown to the service. `noop`: also
+ * what a plain device need not repeat, which the watcher may but need not take for an answer.
  */
-export function unproven(command: Command, byMs: number, context: CheckContext): readonly string[] | undefined {
+export function unproven(
+  command: Command,
+  byMs: number,
+  context: CheckContext,
+  { noop }: { readonly noop: boolean },
+): readonly string[] | undefined {
   const key = shadowKey(command.ref);
   const revisions = context.history.of(key);
   const model = context.modelOf(key);
   if (command.version === undefined) return command.fields.map(({ field }) => field);
-  const at = context.history.indexOf(key, command.version, undefined);
+  const at = writtenAt(command, context);
   const written = revisions[at];
   if (written === undefined) return undefined;
+  // Where the answer was lost the version is the lowest that it can have been.
+  const threshold = command.versionFrom === 'get' ? Math.min(command.version, written.version) : written.version;
   const later = revisions
     .slice(at)
     .filter(
@@ -29,9 +39,10 @@ export function unproven(command: Command, byMs: number, context: CheckContext):
       if (!modelEqual({ desired, reported: reportedOf(revision, field), annotations })) return false;
       const claim = claimOf(revision);
       if (claim !== undefined) {
-        return claim.version >= written.version && claim.version < revision.version && !claim.listed.has(field);
+        return claim.version >= threshold && claim.version < revision.version && !claim.listed.has(field);
       }
       if (later.slice(1, index + 1).some((one) => bringsReported(one, field))) return true;
+      if (!noop) return false;
       const before = revisions[at - 1];
       const wish = before === undefined ? undefined : desiredOf(before, field);
       return wish === undefined || modelEqual({ desired: wish, reported: reportedOf(written, field), annotations });
@@ -40,7 +51,11 @@ export function unproven(command: Command, byMs: number, context: CheckContext):
   });
 }
 
-/** Whether nobody overwrote the field after the command's write, until then. */
-export function standsAt(revisions: readonly Revision[], from: number, test: (revision: Revision) => boolean): boolean {
-  return revisions.slice(from + 1).every((revision) => !test(revision));
+/** Where the write of a command stands in the history of its shadow, or -1. */
+export function writtenAt(command: Command, { history }: Pick<CheckContext, 'history'>): number {
+  const key = shadowKey(command.ref);
+  const token = command.writeId === undefined ? undefined : tokenOf(command.writeId);
+  const byToken = history.of(key).findIndex(({ body }) => body !== undefined && member(body, 'clientToken') === token);
+  if (token !== undefined && byToken >= 0) return byToken;
+  return command.version === undefined ? -1 : history.indexOf(key, command.version);
 }

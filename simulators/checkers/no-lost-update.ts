@@ -2,6 +2,7 @@ import type { CommandId } from '../../src/core/brand.ts';
 import type { Command } from '../../src/core/command/command.ts';
 import { shadowKey } from '../../src/core/shadow/shadow-ref.ts';
 import type { MakeChecker } from './checker.ts';
+import { writtenAt } from './evidence.ts';
 import { desiredOf, same, touchesDesired } from './service-history.ts';
 
 /**
@@ -19,7 +20,7 @@ export const noLostUpdate: MakeChecker = ({ history, violated }) => {
       commands.set(command.id, command);
       const key = shadowKey(command.ref);
       const revisions = history.of(key);
-      const at = command.version === undefined ? -1 : history.indexOf(key, command.version, undefined);
+      const at = writtenAt(command, { history });
       const written = revisions[at];
       const { ifVersion } = command.policy;
       if (ifVersion !== undefined && written !== undefined && command.versionFrom === 'accepted') {

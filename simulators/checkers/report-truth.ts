@@ -15,6 +15,7 @@ const READS_REMEMBERED = 8;
 export const reportTruth: MakeChecker = ({ history, things, violated }) => {
   const reads = new Map<string, JsonValue[]>();
   const members = new Set<string>(things.flatMap(({ kind, thingName }) => (kind === 'member' ? [thingName] : [])));
+  const said = new Set<string>();
   const claims = new Map<string, { incarnation: number; version: number }>();
   return {
     see(_atMs, sighting) {
@@ -30,6 +31,12 @@ export const reportTruth: MakeChecker = ({ history, things, violated }) => {
       if (!members.has(sighting.client)) return;
       const key = shadowKey(sighting.ref);
       const body = JSON.parse(sighting.payload) as JsonObject;
+      // A report that the network doubled is judged once.
+      const token = member(body, 'clientToken');
+      if (typeof token === 'string') {
+        if (said.has(token)) return;
+        said.add(token);
+      }
       const state = member(body, 'state');
       const reported = isJsonObject(state) ? member(state, 'reported') : undefined;
       if (!isJsonObject(reported)) return;

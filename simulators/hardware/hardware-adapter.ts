@@ -42,6 +42,7 @@ export class HardwareAdapter implements StateAdapter {
   readonly name: string;
   readonly fields: readonly FieldPointer[];
   readonly #options: HardwareAdapterOptions;
+  readonly #seen = new Map<FieldPointer, string>();
 
   constructor(options: HardwareAdapterOptions) {
     this.name = options.name;
@@ -120,7 +121,11 @@ export class HardwareAdapter implements StateAdapter {
     return true;
   }
 
+  /** An onlooker is told what is new: a poll that finds the same says nothing. */
   #see(type: 'read', field: FieldPointer, value?: FieldValue['value']): void {
+    const text = JSON.stringify(value) ?? '';
+    if (this.#seen.get(field) === text) return;
+    this.#seen.set(field, text);
     this.#options.emit({ type, ...this.#place(), field, ...(value === undefined ? {} : { value }) });
   }
 

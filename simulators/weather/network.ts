@@ -148,7 +148,8 @@ export class Network {
       arrive();
       if (session.open && !this.#blocked(peer.clientId, 'down') && !this.#ackLost()) this.#down(session, acknowledged);
     });
-    if (!lost && this.#doubled()) this.#after(this.#latency() + this.#random.integer(0, 2_000), arrive);
+    // The service itself may handle a message twice; not long after, or it would undo what came in between.
+    if (!lost && this.#doubled()) this.#clock.at(monotonicMs(session.upFreeAt + this.#random.integer(1, 30)), arrive);
   }
 
   /** What a SUBACK takes longer than it should. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqliteLedger } from '../../src/adapters/sqlite/sqlite-ledger.ts';
@@ -70,10 +70,13 @@ export class Runner {
   }
 }
 
+/** Real files, but a sync costs nothing there; what a power cut does is the store's own test. */
+const MEMORY_DISK = '/dev/shm';
+
 async function openStore(kind: Plan['store']): Promise<{ store: Store; close: () => Promise<void> }> {
   const rest = { writes: new Map(), refusing: undefined, unavailable: 0, busy: 0 };
   if (kind === 'memory') return { store: { ledger: new MemoryLedger(), ...rest }, close: async () => undefined };
-  const folder = mkdtempSync(join(tmpdir(), 'shadowctl-simulation-'));
+  const folder = mkdtempSync(join(existsSync(MEMORY_DISK) ? MEMORY_DISK : tmpdir(), 'shadowctl-simulation-'));
   const ledger = await openSqliteLedger({ path: join(folder, 'ledger.db') });
   if (!ledger.ok) throw new Error(ledger.problem.message);
   return {

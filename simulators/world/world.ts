@@ -34,6 +34,7 @@ const MINUTE = 60_000;
 const QUIET_MS = 60 * MINUTE;
 /** After the faults: longest command, longest lease, retries up to the device's cap, a resync. */
 const CONVERGE_MS = 90 * MINUTE;
+const CALM_MINUTES = 21;
 const VIOLATIONS_MAX = 5;
 const OPEN: readonly CommandStatus[] = (Object.keys(VERDICT_OF) as CommandStatus[]).filter(
   (status) => VERDICT_OF[status] === 'pending',
@@ -139,7 +140,8 @@ export class World {
     this.#heal();
     const deadline = this.#nowMs() + CONVERGE_MS + this.#backwardMs;
     let reason = await this.#pending();
-    for (let calm = 0; calm < 2; calm = reason === undefined ? calm + 1 : 0) {
+    // Calm for longer than a resync: a device may answer once to what it then finds.
+    for (let calm = 0; calm < CALM_MINUTES; calm = reason === undefined ? calm + 1 : 0) {
       if (this.#over) return;
       if (this.#nowMs() > deadline) return this.violated('I1 Converge', reason ?? 'it never stayed calm');
       await this.#advance(MINUTE);
