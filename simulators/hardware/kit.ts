@@ -50,7 +50,7 @@ export const HEATER: ShadowKit = {
     },
   },
   fields: [
-    { field: pointer('/power'), adapter: 'relay', initial: false, nature: 'exact', wish: (r) => r.chance(0.5) },
+    { field: pointer('/power'), adapter: 'board', initial: false, nature: 'exact', wish: (r) => r.chance(0.5) },
     {
       field: pointer('/targetC'),
       adapter: 'thermostat',
@@ -58,7 +58,7 @@ export const HEATER: ShadowKit = {
       nature: 'float32',
       wish: (r) => r.integer(50, 300) / 10,
     },
-    { field: pointer('/fanSpeed'), adapter: 'fan', initial: 1, nature: 'exact', wish: (r) => r.integer(1, 5) },
+    { field: pointer('/fanSpeed'), adapter: 'board', initial: 1, nature: 'exact', wish: (r) => r.integer(1, 5) },
     {
       field: pointer('/mode'),
       adapter: 'thermostat',
@@ -68,7 +68,7 @@ export const HEATER: ShadowKit = {
     },
     {
       field: pointer('/zones'),
-      adapter: 'zones',
+      adapter: 'thermostat',
       initial: [],
       nature: 'sorted',
       wish: (r) => Array.from({ length: r.integer(0, 3) }, () => r.integer(1, 9)),
@@ -99,13 +99,13 @@ export const HEATER: ShadowKit = {
     },
     {
       field: pointer('/lock'),
-      adapter: 'lock',
+      adapter: 'panel',
       initial: false,
       nature: 'exact',
       button: true,
       wish: (r) => r.chance(0.5),
     },
-    { field: pointer('/boost'), adapter: 'boost', initial: 0, nature: 'exact', wish: (r) => r.integer(0, 9) },
+    { field: pointer('/boost'), adapter: 'board', initial: 0, nature: 'exact', wish: (r) => r.integer(0, 9) },
   ],
 };
 

@@ -108,7 +108,7 @@ function drawKnobs(random: SeededRandom): Knobs {
     thingCount: random.integer(1, 4),
     commandsPerHour: random.pick([6, 20, 60]),
     weather,
-    sqlite: random.chance(0.05),
+    sqlite: random.chance(0.02),
     ledgerUnavailable: on(0.15) ? random.pick([0.01, 0.1]) : 0,
     drift: on(0.25),
     tombstoneSeconds: random.pick([48 * 3600, 48 * 3600, 20]),
@@ -124,6 +124,7 @@ function drawThings(random: SeededRandom, { thingCount, drift }: Knobs): ThingPl
       kind,
       settings: kind === 'member' && random.chance(0.3),
       clock: drawClock(random, drift),
+      pollMs: random.pick([MINUTE, 5 * MINUTE, 15 * MINUTE]),
     };
   });
 }

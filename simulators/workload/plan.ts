@@ -35,6 +35,8 @@ export interface ThingPlan {
   /** Also has the named shadow `settings`. */
   readonly settings: boolean;
   readonly clock: MachineClock;
+  /** How often the reconciler reads the hardware unasked. */
+  readonly pollMs: number;
 }
 
 export type PlannedStep = Step & { readonly atMs: number };

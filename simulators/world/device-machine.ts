@@ -151,6 +151,7 @@ export class DeviceMachine implements Machine {
       clock: process.clock,
       random: random.fork('device'),
       log,
+      limits: { pollMs: this.#plan.pollMs },
     });
   }
 }

@@ -55,7 +55,6 @@ export class PlainDevice implements Machine {
     emit({ type: 'ready', process: this.name });
     this.#hardware.restart();
     this.#hardware.watch('panel', () => this.#report());
-    this.#hardware.watch('lock', () => this.#report());
     this.#connect(process);
     this.#resync(process);
   }
