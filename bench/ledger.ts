@@ -1,8 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createReadStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { BatchReport, Changes } from '../src/adapters/sqlite/group-commit.ts';
-import { openSqliteLedger } from '../src/adapters/sqlite/sqlite-ledger.ts';
+import type { ThingName } from '../src/core/brand.ts';
+import { VERDICT_OF } from '../src/core/command/command.ts';
+import { openSqliteLedger, type SqliteLedger } from '../src/adapters/sqlite/sqlite-ledger.ts';
+import type { LedgerChange } from '../src/ports/ledger.ts';
 import { AppendLog } from './support/append-log.ts';
 import { lifeOf } from './support/ledger-load.ts';
 import { median, percentile, spread } from './support/statistics.ts';
@@ -97,6 +101,138 @@ async function compareLoad(quick: boolean): Promise<void> {
   }
 }
 
+/** A ledger with this many commands, of which the newest `pending` are open and the others ended. */
+async function filled(
+  path: string,
+  { from, to, pending }: { from: number; to: number; pending: number },
+): Promise<SqliteLedger> {
+  const opened = await openSqliteLedger({ path });
+  if (!opened.ok) throw new Error(opened.problem.message);
+  const store = opened.value;
+  for (let number = from; number < to; number += FILL) {
+    const commits = Array.from({ length: Math.min(FILL, to - number) }, (_, index) => {
+      const life = lifeOf(number + index, THINGS);
+      return store.commit(number + index < to - pending ? life.flat() : (life[0] ?? []));
+    });
+    const results = await Promise.all(commits);
+    const failed = results.find(({ ok }) => !ok);
+    if (failed !== undefined) throw new Error(JSON.stringify(failed));
+  }
+  return store;
+}
+
+const FILL = 1_000;
+const THINGS = 20_000;
+
+/** CPU time of the main operations while so many commands are pending; what they touch lies all over the file. */
+async function scale(largest: number): Promise<void> {
+  await inFolder(async (folder) => {
+    const path = join(folder, 'ledger.sqlite');
+    const used = new Set<number>();
+    let filledTo = 0;
+    let fresh = 10_000_000;
+    const first: Record<string, number> = {};
+    for (const size of [1_000, 10_000, 100_000, 1_000_000].filter((each) => each <= largest)) {
+      const store = await filled(path, { from: filledTo, to: size, pending: size });
+      filledTo = size;
+      const anyOld = (): number => {
+        for (;;) {
+          const number = Math.floor(Math.random() * size);
+          if (!used.has(number)) return number;
+        }
+      };
+      const work = {
+        'new command': () => store.commit(lifeOf(fresh++, THINGS)[0] ?? []),
+        'step of an old one': () => {
+          const number = anyOld();
+          used.add(number);
+          return store.commit(lifeOf(number, THINGS)[2] ?? []);
+        },
+        'read of a shadow': () => store.shadow({ thingName: `thing-${anyOld() % THINGS}` as ThingName }),
+      };
+      if (size === 1_000) for (const once of Object.values(work)) for (let warm = 0; warm < 200; warm++) await once();
+      for (const [name, once] of Object.entries(work)) {
+        const costs: number[] = [];
+        for (let round = 0; round < 5; round++) {
+          const cpu = process.cpuUsage();
+          await Promise.all(Array.from({ length: 50 }, () => once()));
+          const { user, system } = process.cpuUsage(cpu);
+          costs.push((user + system) / 50);
+        }
+        const cost = median(costs);
+        first[name] ??= cost;
+        say(
+          `scale ${String(size).padStart(8)} pending  ${name.padEnd(18)} ${cost.toFixed(1).padStart(6)} us CPU (${spread(costs, 1)}), ${(cost / (first[name] ?? cost)).toFixed(2)} x of the smallest`,
+        );
+      }
+      await store.close();
+    }
+  });
+}
+
+/** Opening, integrity check included as in production, until every shadow with an open command is known. */
+async function start(commands: number, pending: number): Promise<void> {
+  await inFolder(async (folder) => {
+    const path = join(folder, 'ledger.sqlite');
+    const store = await filled(path, { from: 0, to: commands, pending });
+    const { ledgerBytes } = store.files();
+    await store.close();
+    const times: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      const started = performance.now();
+      const opened = await openSqliteLedger({ path });
+      if (!opened.ok) throw new Error(opened.problem.message);
+      let [open, cursor] = [0, undefined as string | undefined];
+      do {
+        const page = await opened.value.openShadows({ limit: 500, ...(cursor === undefined ? {} : { cursor }) });
+        if (!page.ok) throw new Error(page.problem.message);
+        for (const shadow of page.value.items) open += shadow.open;
+        cursor = page.value.next;
+      } while (cursor !== undefined);
+      times.push(performance.now() - started);
+      if (open !== pending) throw new Error(`found ${open} open commands`);
+      await opened.value.close();
+    }
+    const perCommand = ledgerBytes / commands;
+    say(
+      `start ${commands} commands, ${pending} pending: ${median(times).toFixed(0)} ms (${spread(times, 0)}), ${perCommand.toFixed(0)} B on disk per command with its timeline and write`,
+    );
+    await replay(folder, commands, pending, median(times));
+  });
+}
+
+/** The same knowledge from an append log: every line read and parsed. */
+async function replay(folder: string, commands: number, pending: number, reference: number): Promise<void> {
+  const path = join(folder, 'log');
+  const log = new AppendLog(path);
+  for (let number = 0; number < commands; number += FILL) {
+    log.store(
+      Array.from({ length: FILL }, (_, index) => {
+        const life = lifeOf(number + index, THINGS);
+        return number + index < commands - pending ? life.flat() : (life[0] ?? []);
+      }),
+    );
+  }
+  log.close();
+  const started = performance.now();
+  const open = new Map<string, number>();
+  for await (const line of createInterface({ input: createReadStream(path) })) {
+    const change = JSON.parse(line) as LedgerChange;
+    if (change.type !== 'command') continue;
+    if (VERDICT_OF[change.command.status] === 'pending') open.set(change.command.id, change.command.policy.expiresAt);
+    else open.delete(change.command.id);
+  }
+  const ms = performance.now() - started;
+  if (open.size !== pending) throw new Error(`the log has ${open.size} open commands`);
+  say(`start from an append log: ${ms.toFixed(0)} ms; the ledger takes ${(reference / ms).toFixed(3)} x`);
+}
+
 const [part = 'load', ...flags] = process.argv.slice(2);
 const quick = flags.includes('--quick');
 if (part === 'load') await compareLoad(quick);
+else if (part === 'scale') await scale(quick ? 100_000 : 1_000_000);
+else if (part === 'start') await start(quick ? 100_000 : 1_000_000, quick ? 10_000 : 100_000);
+else {
+  process.stderr.write('usage: npm run bench -- ledger load|scale|start [--quick]\n');
+  process.exitCode = 2;
+}
