@@ -20,6 +20,7 @@ export const VERBS: readonly Verb[] = [
     'API keys in an access file: create, rotate, revoke, list',
     () => import('./commands/keys.ts'),
   ),
+  verb('Run it', 'ledger', 'check and back up the ledger file', () => import('./commands/ledger.ts')),
   verb('Change', 'set', 'write a command: these fields, by then', () => import('./commands/set.ts')),
   verb('Look', 'get', 'a shadow, field by field', () => import('./commands/get.ts')),
   verb('Look', 'diff', 'what differs (exit code 1 if something does)', () => import('./commands/diff.ts')),

@@ -3,6 +3,7 @@ import { LOG_LEVELS, type LogLevel } from '../../adapters/pino/log.ts';
 import { isLoopback, parseHostPort, type HostPort } from '../../core/host-port.ts';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
+import { parseStore } from '../arguments/store.ts';
 import { version } from '../version.ts';
 import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
 
@@ -81,16 +82,6 @@ async function serve(cli: Cli, flags: ServeFlags): Promise<Result<ExitCode>> {
   await cli.untilStopped();
   await server.value.stop();
   return ok(EXIT.ok);
-}
-
-function parseStore(text: string): Result<string> {
-  const match = /^sqlite:(.+)$/.exec(text);
-  if (match?.[1] !== undefined) return ok(match[1]);
-  return fail(
-    problem('invalid_usage', 'a store is written sqlite:PATH, such as sqlite:/var/lib/shadowctl/ledger.sqlite', {
-      at: text,
-    }),
-  );
 }
 
 /** `ledger.before_sync` or `ledger.before_sync:3`: this process kills itself there, the third time it passes. */
