@@ -14,6 +14,15 @@ import { SILENT, type Log } from './ports/log.ts';
 import type { Random } from './ports/random.ts';
 import { presenceTopic } from './protocol/presence-topic.ts';
 
+/**
+ * The door `shadowctl/device`: the reconciler with everything a device needs around it (MQTT, journal, clock), and nothing
+ * of server, store or simulators. A test follows its imports.
+ */
+export * from './device/index.ts';
+export { FileJournal } from './adapters/file/journal.ts';
+export { MemoryJournal } from './adapters/memory/journal.ts';
+export { LOG_LEVELS, pinoLog, type LogLevel } from './adapters/pino/log.ts';
+
 export interface DeviceSetup {
   readonly thingName: ThingName;
   readonly shadows: readonly DeviceShadow[];
