@@ -10,6 +10,7 @@ import { openSqliteLedger, type SqliteLedger } from './adapters/sqlite/sqlite-le
 import { SystemClock } from './adapters/system/clock.ts';
 import { SystemRandom } from './adapters/system/random.ts';
 import { Engine } from './cloud/engine.ts';
+import type { JsonObject } from './core/json/json.ts';
 import type { Model } from './core/model/model.ts';
 import { NO_MODEL } from './core/model/model.ts';
 import type { ThingName } from './core/brand.ts';
@@ -18,7 +19,10 @@ import { problem } from './core/problem.ts';
 import { fail, ok, type Result } from './core/result.ts';
 import type { ShadowRef } from './core/shadow/shadow-ref.ts';
 import { failpoints, type OnFailpoint } from './compose-failpoints.ts';
+import { createPublishGate } from './cloud/publish-gate.ts';
+import { openAccess } from './compose-access.ts';
 import { readConsole } from './http/console-files.ts';
+import type { ModelCatalog } from './http/respond.ts';
 import { createHttpServer } from './http/server.ts';
 import { presenceTopic } from './protocol/presence-topic.ts';
 import { parseJson } from './protocol/json-text.ts';
@@ -38,6 +42,8 @@ export interface ServerOptions {
     readonly ca?: string;
   };
   readonly configPath?: string;
+  /** Who may do what; absent: everybody may do everything, on loopback only. */
+  readonly accessPath?: string;
   readonly logLevel: LogLevel;
   /** Of this program, for `shadow_build_info`. */
   readonly version: string;
@@ -61,8 +67,15 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
   const log = pinoLog({ level: options.logLevel });
   const clock = new SystemClock();
   const random = new SystemRandom();
-  const modelOf = await loadModels(options.configPath);
-  if (!modelOf.ok) return modelOf;
+  if (options.accessPath === undefined && !isLoopback(options.listen.host)) {
+    const why = 'beyond loopback, the API has to know who may do what: give it an access file';
+    return fail(problem('invalid_config', why, { at: options.listen.host }));
+  }
+  const models = await loadCatalog(options.configPath);
+  if (!models.ok) return models;
+  const access =
+    options.accessPath === undefined ? ok(undefined) : await openAccess(options.accessPath, { clock, log });
+  if (!access.ok) return access;
   const transport = mqttTransport(mqttOptions(options.mqtt), { clock, random, log });
   if (!transport.ok) return transport;
   const points = failpoints(options.onFailpoint);
@@ -79,7 +92,8 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
   if (!ledger.ok) return ledger;
   const cloud = new Engine({
     ...{ transport: points.transport(transport.value), ledger: points.ledger(ledger.value) },
-    ...{ clock, random, log, metrics, modelOf: modelOf.value },
+    ...{ clock, random, log, metrics, modelOf: models.value.modelOf },
+    ...(access.value === undefined ? {} : { gate: createPublishGate(access.value) }),
     willFilter: presenceTopic('+' as ThingName),
     ...(isAwsEndpoint(options.mqtt.url) ? AWS_CAPS : {}),
   });
@@ -91,11 +105,15 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
     cloud: points.cloud(cloud),
     log,
     metrics,
+    models: models.value,
+    version: options.version,
+    ...(access.value === undefined ? {} : { access: access.value }),
     ...(pages.ok ? { console: pages.value } : {}),
     ...(isLoopback(options.listen.host) ? { hosts: new Set<string>() } : {}),
   });
   const stop = async () => {
     await server.close();
+    access.value?.close();
     await cloud.stop();
     await transport.value.stop();
     await ledger.value.close();
@@ -144,29 +162,41 @@ function mqttOptions({ url, protocol, clientId, cert, key, ca }: ServerOptions['
 
 /** The lookup of models from the configuration file; every model is compiled once, so a broken one stops the start. */
 export async function loadModels(configPath: string | undefined): Promise<Result<(ref: ShadowRef) => Model>> {
-  if (configPath === undefined) return ok(() => NO_MODEL);
+  const catalog = await loadCatalog(configPath);
+  return catalog.ok ? ok(catalog.value.modelOf) : catalog;
+}
+
+async function loadCatalog(configPath: string | undefined): Promise<Result<ModelCatalog>> {
+  if (configPath === undefined) return ok({ modelOf: () => NO_MODEL, mappings: [] });
   const text = await readJsonFile(configPath);
   if (!text.ok) return text;
   const config = parseServerConfig(text.value);
   if (!config.ok) return fail({ ...config.problem, message: `${configPath}: ${config.problem.message}` });
-  const mappings: { things: string; shadow?: string | undefined; model: Model }[] = [];
-  const compiled = new Map<string, Model>();
+  const loaded = new Map<string, { model: Model; schema: JsonObject }>();
+  const mappings: { things: string; shadow?: string | undefined; model: Model; schema: JsonObject }[] = [];
   for (const { things, shadow, model } of config.value.models) {
     const path = resolve(dirname(configPath), model);
-    const known = compiled.get(path);
-    const loaded = known === undefined ? await loadModel(path) : ok(known);
-    if (!loaded.ok) return loaded;
-    compiled.set(path, loaded.value);
-    mappings.push({ things, shadow, model: loaded.value });
+    const known = loaded.get(path);
+    const found = known === undefined ? await loadModel(path) : ok(known);
+    if (!found.ok) return found;
+    loaded.set(path, found.value);
+    mappings.push({ things, shadow, ...found.value });
   }
-  return ok(modelLookup(mappings));
+  return ok({
+    modelOf: modelLookup(mappings),
+    mappings: mappings.map(({ shadow, ...mapping }) => ({
+      ...mapping,
+      ...(shadow === undefined ? {} : { shadowName: shadow }),
+    })),
+  });
 }
 
-async function loadModel(path: string): Promise<Result<Model>> {
+async function loadModel(path: string): Promise<Result<{ model: Model; schema: JsonObject }>> {
   const schema = await readJsonFile(path);
   if (!schema.ok) return schema;
   const model = compileModel(schema.value);
-  return model.ok ? model : fail({ ...model.problem, message: `${path}: ${model.problem.message}` });
+  if (!model.ok) return fail({ ...model.problem, message: `${path}: ${model.problem.message}` });
+  return ok({ model: model.value, schema: schema.value as JsonObject });
 }
 
 /** Configuration is ours, not the world's, but a slip in it must read as clearly as any other bad input. */

@@ -131,7 +131,10 @@ export class MemoryLedger implements Ledger {
       .map(({ ref }) => ref)
       .filter((ref) => inScope(filter.scope, ref) && ref.thingName.startsWith(filter.thingPrefix ?? ''));
     refs.sort((left, right) => (byNames(left) < byNames(right) ? -1 : 1));
-    return ok(pageOf(refs, page, byNames, 'ascending'));
+    const { cursor, ...rest } = page;
+    const from = cursor === undefined ? rest : { ...rest, cursor: cursor.replace('/', ' ') };
+    const { items, next } = pageOf(refs, from, byNames, 'ascending');
+    return ok({ items, ...(next === undefined ? {} : { next: next.replace(' ', '/') }) });
   }
 
   async presence(thingName: ThingName): Promise<Result<Presence | undefined>> {

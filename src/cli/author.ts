@@ -10,11 +10,16 @@ export function withAuthor(command: Command): Command {
 }
 
 export function authorFrom(cli: Cli, options: { readonly author?: string; readonly reason?: string }) {
-  const author = options.author ?? (cli.env['SHADOWCTL_AUTHOR'] || userName());
+  const author = options.author ?? (cli.env['SHADOWCTL_AUTHOR'] || (hasToken(cli) ? undefined : userName()));
   return {
     ...(author === undefined ? {} : { author }),
     ...(options.reason === undefined ? {} : { reason: options.reason }),
   };
+}
+
+/** With a credential, the server knows who asks. */
+function hasToken({ env }: Cli): boolean {
+  return env['SHADOWCTL_TOKEN'] !== undefined && env['SHADOWCTL_TOKEN'] !== '';
 }
 
 /** A container may run under a user id that has no name. */

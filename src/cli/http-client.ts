@@ -8,12 +8,20 @@ export const SERVER_DEFAULT = 'http://127.0.0.1:8080';
 
 /** Adds `--server`, which every verb that talks to a server has. */
 export function withServer(command: Command): Command {
-  return command.option('--server <url>', 'the server (SHADOWCTL_SERVER)', parsedBy(parseServerUrl));
+  return command.option(
+    '--server <url>',
+    'the server (SHADOWCTL_SERVER; its key in SHADOWCTL_TOKEN)',
+    parsedBy(parseServerUrl),
+  );
 }
 
 export function clientFor(cli: Cli, options: { readonly server?: string }): Result<Api> {
   const url = parseServerUrl(options.server ?? (cli.env['SHADOWCTL_SERVER'] || SERVER_DEFAULT));
-  return url.ok ? ok(createApi({ url: url.value, signal: cli.signal })) : url;
+  const token = cli.env['SHADOWCTL_TOKEN'];
+  if (!url.ok) return url;
+  return ok(
+    createApi({ url: url.value, signal: cli.signal, ...(token === undefined || token === '' ? {} : { token }) }),
+  );
 }
 
 function parseServerUrl(text: string): Result<string> {

@@ -51,13 +51,16 @@ const POLICY = [
   "require-trusted-types-for 'script'",
 ].join('; ');
 
+/** The files hold nothing; what they show comes from the API, which asks who somebody is. */
+const PUBLIC = { config: { operation: { id: 'console', access: 'public' } }, exposeHeadRoute: false } as const;
+
 /** Pages are the console's own business: each of its paths gets the same document. Everything else stays a 404. */
 export function consoleRoutes(app: FastifyInstance, { files, index }: ConsoleFiles): void {
   for (const page of ['/', '/drift', '/commands', '/commands/:id', '/things/:thing']) {
-    app.get(page, (_request, reply) => send(reply, 'text/html; charset=utf-8', index));
+    app.get(page, PUBLIC, (_request, reply) => send(reply, 'text/html; charset=utf-8', index));
   }
   for (const [name, { type, body }] of files) {
-    app.get(`/${name}`, (_request, reply) => {
+    app.get(`/${name}`, PUBLIC, (_request, reply) => {
       // Names carry a hash of the content, but for the icon.
       if (name.startsWith('assets/')) reply.header('cache-control', 'public, max-age=31536000, immutable');
       return send(reply, type, body);

@@ -2,7 +2,7 @@ import { PROBLEMS, type Problem } from '../core/problem.ts';
 
 /** RFC 9457 problem details, as every error of the API is answered. `at` and `errors[].at` are JSON Pointers or names. */
 export interface ProblemDetails {
-  /** Stable: a URN that ends in the code; `docs/PROBLEMS.md` explains each one. */
+  /** Relative to the server: a page about this code. */
   readonly type: string;
   readonly title: string;
   readonly status: number;
@@ -23,6 +23,8 @@ export interface RequestError {
 /** A problem with more than one place. */
 export interface RequestProblem extends Problem {
   readonly errors?: readonly RequestError[];
+  /** For `Retry-After`, where it is known better than by the code. */
+  readonly retryAfterS?: number;
 }
 
 export const PROBLEM_TYPE = 'application/problem+json';
@@ -34,7 +36,7 @@ export function problemDetails(
 ): ProblemDetails {
   const { http, retry } = PROBLEMS[code];
   return {
-    type: `urn:shadowctl:problem:${code}`,
+    type: `/problems/${code}`,
     title: code.replaceAll('_', ' '),
     status: http,
     detail: message,

@@ -5,12 +5,15 @@ import { problem, type Problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import { parseJson } from '../protocol/json-text.ts';
 import { consoleRoutes } from './console-files.ts';
+import { guard } from './guard.ts';
 import { methodsOf, type RouteShape } from './methods.ts';
 import { answer, type HttpParts, type RouteParts } from './respond.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { driftRoutes } from './routes/drift.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { manyRoutes } from './routes/many.ts';
+import { metaRoutes } from './routes/meta.ts';
 import { overviewRoutes } from './routes/overview.ts';
 import { shadowRoutes } from './routes/shadows.ts';
 
@@ -18,7 +21,7 @@ import { shadowRoutes } from './routes/shadows.ts';
  * The HTTP API: it parses, calls the cloud facade and renders. Nothing is decided here.
  *
  * Bounds   64 KB bodies, 8 KB of headers, 30 s for a request to arrive, JSON only. Errors are problem+json without a trace
- *          of our insides. No authentication yet: whoever composes this listens on loopback unless told otherwise.
+ *          of our insides. Who asks is found out in `guard.ts`.
  * Browser  No CORS headers, JSON bodies only, and on loopback only loopback names as Host: a web page can neither read nor
  *          write, not even by DNS rebinding.
  */
@@ -51,6 +54,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
   });
   readBodiesAsJson(app);
   guardHosts(app, parts);
+  const callers = guard(app, parts);
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
     reply.header('x-content-type-options', 'nosniff');
@@ -69,13 +73,15 @@ export function createHttpServer(parts: HttpParts): HttpServer {
     reply.header('allow', allowed.join(', '));
     return answer(parts, request, reply, problem('method_not_allowed', `this resource takes ${allowed.join(', ')}`));
   });
-  const shared: RouteParts = { ...parts, closing: closing.signal };
+  const shared: RouteParts = { ...parts, closing: closing.signal, guard: callers };
   commandRoutes(app, shared);
+  manyRoutes(app, shared);
   shadowRoutes(app, shared);
   driftRoutes(app, shared);
   overviewRoutes(app, shared);
   eventRoutes(app, shared);
   healthRoutes(app, shared);
+  metaRoutes(app, shared);
   if (parts.console !== undefined) consoleRoutes(app, parts.console);
   return {
     listen: (address) => listen(app, address),

@@ -14,6 +14,7 @@ import type {
 } from '../core/command/command.ts';
 import type { DriftCause, DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
 import type { JsonObject, JsonValue } from '../core/json/json.ts';
+import type { ThingPlan } from '../core/plan/plan.ts';
 import type { Presence, PresenceState } from '../core/presence/presence.ts';
 import type { ProblemCode } from '../core/problem.ts';
 import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
@@ -425,6 +426,60 @@ export function driftView({ ref, acknowledged, incarnation: _, ...entry }: Drift
     seenAt: instant(entry.seenAt),
     acknowledged: acknowledged === undefined ? undefined : { ...acknowledged, at: instant(acknowledged.at) },
   });
+}
+
+export function aggregateView(parentId: string, children: readonly Command[]): AggregateView {
+  const statuses = countBy(children.map(({ status }) => status));
+  const verdicts = countBy(children.map(({ status }) => VERDICT_OF[status]));
+  const total = children.length;
+  const { pending = 0, succeeded = 0 } = verdicts;
+  const createdAt = Math.min(...children.map((child) => child.createdAt)) as EpochMs;
+  const endedAt = Math.max(...children.map((child) => child.endedAt ?? 0)) as EpochMs;
+  const ended = succeeded === total ? 'succeeded' : succeeded > 0 ? 'partly' : 'unsuccessful';
+  return compact({
+    parentId,
+    total,
+    settled: total - pending,
+    verdict: pending > 0 ? ('pending' as const) : (ended as AggregateView['verdict']),
+    verdicts,
+    statuses,
+    createdAt: instant(createdAt),
+    endedAt: pending > 0 ? undefined : instant(endedAt),
+  });
+}
+
+function countBy<T extends string>(values: readonly T[]): Partial<Record<T, number>> {
+  const counts: Partial<Record<T, number>> = {};
+  for (const value of values) counts[value] = (counts[value] ?? 0) + 1;
+  return counts;
+}
+
+export function planView(plans: readonly ThingPlan[]): PlanView {
+  return {
+    total: plans.length,
+    changes: plans.reduce((sum, { fields }) => sum + fields.filter(({ change }) => change !== 'none').length, 0),
+    blocked: plans.filter(({ problems }) => problems.length > 0).length,
+    offline: plans.filter(({ presence }) => presence === 'offline').length,
+    things: plans.map(({ ref, version, conflicts, problems, ...plan }) =>
+      compact({
+        ...shadowRefView(ref),
+        ...plan,
+        exists: version !== undefined,
+        version,
+        conflicts: conflicts.map(({ command, fields }) => ({
+          commandId: command.id,
+          author: command.author,
+          status: command.status,
+          fields,
+        })),
+        problems: problems.map(({ code, message, at }) => compact({ code, message, at })),
+      }),
+    ),
+  };
+}
+
+export function streamEventView(entry: TimelineEntry, ref: ShadowRef): StreamEventView {
+  return { ...timelineView(entry), ...shadowRefView(ref) };
 }
 
 export function ignoreRuleView({ createdAt, expiresAt, ...rule }: IgnoreRule): IgnoreRuleView {

@@ -40,7 +40,10 @@ export interface Ledger {
   shadow(ref: ShadowRef): Promise<Result<ShadowRecord>>;
   /** The shadows that have open commands, in a stable order; 100,000s of them, so paged. */
   openShadows(page: PageRequest): Promise<Result<Page<OpenShadow>>>;
-  /** Every shadow that has a view or a command, by thing name, then shadow name, the classic one first. */
+  /**
+   * Every shadow that has a view or a command, by thing name, then shadow name, the classic one first. The cursor is
+   * `thing/shadow` of the row before, so `thing/~` leads to the next thing.
+   */
   shadows(page: PageRequest, filter?: ShadowFilter): Promise<Result<Page<ShadowRef>>>;
   presence(thingName: ThingName): Promise<Result<Presence | undefined>>;
   presences(page: PageRequest): Promise<Result<Page<Presence>>>;

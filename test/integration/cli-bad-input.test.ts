@@ -116,7 +116,7 @@ describe('what cannot be meant ends with one line, a stable code and an exit cod
       args: () => ['serve', '--listen', '0.0.0.0:0'],
       code: 'invalid_usage',
       exit: 2,
-      says: /--allow-remote/,
+      says: /--access FILE/,
     },
     { what: 'an address that is none', args: () => ['serve', '--listen', 'here'], code: 'invalid_config', exit: 2 },
     {

@@ -9,7 +9,6 @@ import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
 
 interface ServeFlags {
   readonly listen: HostPort;
-  readonly allowRemote?: boolean;
   readonly store: string;
   readonly mqtt: string;
   readonly mqtt311?: boolean;
@@ -18,13 +17,14 @@ interface ServeFlags {
   readonly key?: string;
   readonly ca?: string;
   readonly config?: string;
+  readonly access?: string;
   readonly log: LogLevel;
 }
 
 export function define(command: Command, cli: Cli): void {
   command
     .option('--listen <host:port>', 'where the API listens', parsedBy(parseHostPort), { host: '127.0.0.1', port: 8080 })
-    .option('--allow-remote', 'listen beyond loopback although the API asks nobody who they are yet')
+    .option('--access <file>', 'who may do what (JSON, see "shadowctl keys"); needed beyond loopback')
     .option('--store <store>', 'the ledger', parsedBy(parseStore), 'shadowctl.sqlite')
     .option(
       '--mqtt <url>',
@@ -44,16 +44,14 @@ export function define(command: Command, cli: Cli): void {
 
 async function serve(cli: Cli, flags: ServeFlags): Promise<Result<ExitCode>> {
   const { listen } = flags;
-  if (!isLoopback(listen.host) && flags.allowRemote !== true) {
-    const why = `${listen.host} can be reached from elsewhere, and the API does not ask yet who somebody is`;
-    return fail(
-      problem('invalid_usage', `${why}: listen on 127.0.0.1 behind a proxy that does, or add --allow-remote`),
-    );
+  if (flags.access === undefined && !isLoopback(listen.host)) {
+    const why = `${listen.host} can be reached from elsewhere, and nothing says who may do what`;
+    return fail(problem('invalid_usage', `${why}: add --access FILE ("shadowctl keys create" starts one)`));
   }
-  if (!isLoopback(listen.host)) {
+  if (flags.access === undefined) {
     const { yellow } = cli.output.talkColor;
     cli.output.talk(
-      yellow('Warning: whoever reaches this address may command every device. There is no authentication yet.'),
+      yellow('ACCESS CONTROL IS OFF: whoever is on this machine may command every device (--access FILE).'),
     );
   }
   const { composeServer } = await import('../../compose-server.ts');
@@ -69,6 +67,7 @@ async function serve(cli: Cli, flags: ServeFlags): Promise<Result<ExitCode>> {
       ...(flags.ca === undefined ? {} : { ca: flags.ca }),
     },
     ...(flags.config === undefined ? {} : { configPath: flags.config }),
+    ...(flags.access === undefined ? {} : { accessPath: flags.access }),
     logLevel: flags.log,
     version: version(),
     ...dieAt(cli.env['SHADOWCTL_FAILPOINT']),

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { CommandAction, CreateCommand, CreatedCommand } from '../../cloud/cloud.ts';
-import type { CommandId } from '../../core/brand.ts';
+import type { CommandId, ShadowName, ThingName } from '../../core/brand.ts';
 import { VERDICT_OF, type Command, type CommandStatus } from '../../core/command/command.ts';
 import { canonicalJson } from '../canonical-json.ts';
+import { leavesOf } from '../../core/json/json-pointer.ts';
 import type { Problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { parseThingName, shadowKey, type ShadowRef } from '../../core/shadow/shadow-ref.ts';
@@ -13,69 +14,120 @@ import {
   actBody,
   commandsQuery,
   createCommandBody,
+  emptyQuery,
   extendBody,
+  nameQuery,
   type pageQuery,
   readCommandId,
   readIdempotencyKey,
   readRequest,
   readWaitMs,
-  nameQuery,
 } from '../requests.ts';
+import { actorOf, permit, scopedKey, visibleTo } from '../guard.ts';
+import { OPERATIONS } from '../operations.ts';
+import type { RequestProblem } from '../problem-response.ts';
 import { respond, type RouteParts } from '../respond.ts';
+import { route } from '../route.ts';
 import { commandView, explanationView, timelineView } from '../views.ts';
-
-/** Until callers prove who they are, a command whose author gives no name has this one. */
-export const AUTHOR_DEFAULT = 'anonymous';
 
 export function commandRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { cloud } = parts;
 
-  app.post<{ Params: { thing: string } }>('/v1/things/:thing/commands', async (request, reply) => {
-    const asked = readCreate(request);
+  route(app, OPERATIONS.createCommand, async ({ request, reply, params }) => {
+    const asked = readCreate(parts, request, params['thing'] ?? '');
     const created = asked.ok ? await cloud.create(asked.value) : asked;
     if (!created.ok) return respond({ parts, request, reply }, created, commandView);
     return answerCreated(parts, { request, reply, created: created.value });
   });
 
-  app.get('/v1/commands', async (request, reply) => {
+  route(app, OPERATIONS.listCommands, async ({ request, reply }) => {
     const query = readRequest(commandsQuery, request.query, 'query');
-    const page = query.ok ? await cloud.commands(filterFrom(query.value), pageFrom(query.value)) : query;
+    if (!query.ok) return respond({ parts, request, reply }, query, String);
+    const scope = visibleTo(parts, request);
+    const filter: CommandFilter = { ...filterFrom(query.value), ...(scope === undefined ? {} : { scope }) };
+    const page = await cloud.commands(filter, pageFrom(query.value));
     return respond({ parts, request, reply }, page, ({ items, next }) => pageView(items.map(commandView), next));
   });
 
-  app.get<{ Params: { id: string } }>('/v1/commands/:id', async (request, reply) => {
-    const id = readCommandId(request.params.id);
-    if (!id.ok) return respond({ parts, request, reply }, id, String);
+  route(app, OPERATIONS.getCommand, async ({ request, reply, params }) => {
+    const looked = await lookAt(parts, request, params['id'] ?? '');
+    if (!looked.ok) return respond({ parts, request, reply }, looked, String);
+    const { id } = looked.value;
     const waitMs = readWaitMs(request.headers.prefer);
-    const command =
-      waitMs > 0 ? await settled(parts, { request, reply, id: id.value, waitMs }) : await cloud.command(id.value);
-    const timeline = await cloud.timeline(id.value);
+    const command = waitMs > 0 ? await settled(parts, { request, reply, id, waitMs }) : looked;
+    const timeline = await cloud.timeline(id);
     return respond({ parts, request, reply }, both(command, timeline), ([found, entries]) => ({
       ...commandView(found),
       timeline: entries.map(timelineView),
     }));
   });
 
-  app.get<{ Params: { id: string } }>('/v1/commands/:id/explain', async (request, reply) => {
-    const id = readCommandId(request.params.id);
-    const explanation = id.ok ? await cloud.explainCommand(id.value) : id;
+  route(app, OPERATIONS.explainCommand, async ({ request, reply, params }) => {
+    const looked = await lookAt(parts, request, params['id'] ?? '');
+    const explanation = looked.ok ? await cloud.explainCommand(looked.value.id) : looked;
     return respond({ parts, request, reply }, explanation, explanationView);
   });
 
   for (const type of ['cancel', 'retry', 'rollback', 'extend'] as const) {
-    app.post<{ Params: { id: string } }>(`/v1/commands/:id/${type}`, async (request, reply) => {
-      const id = readCommandId(request.params.id);
-      if (!id.ok) return respond({ parts, request, reply }, id, String);
-      const action = readAction(type, request.body);
-      const command = action.ok ? await cloud.act(id.value, action.value) : action;
-      if (command.ok && command.value.id !== id.value) locate(reply.code(202), command.value.id);
+    route(app, OPERATIONS[`${type}Command`], async ({ request, reply, params }) => {
+      const asked = await readAct(parts, request, { type, id: params['id'] ?? '' });
+      if (!asked.ok) return respond({ parts, request, reply }, asked, String);
+      const { id, action } = asked.value;
+      const command = await cloud.act(id, action);
+      if (command.ok && command.value.id !== id) locate(reply.code(202), command.value.id);
       return respond({ parts, request, reply }, command, commandView);
     });
   }
 }
 
-function readCreate(request: FastifyRequest<{ Params: { thing: string } }>): Result<CreateCommand> {
-  const thingName = parseThingName(request.params.thing);
+/** A command that the caller may look at; any other is one that does not exist. */
+async function lookAt(
+  parts: RouteParts,
+  request: FastifyRequest,
+  text: string,
+): Promise<Result<Command, RequestProblem>> {
+  const query = readRequest(emptyQuery, request.query, 'query');
+  if (!query.ok) return query;
+  const id = readCommandId(text);
+  const command = id.ok ? await parts.cloud.command(id.value) : id;
+  if (!command.ok) return command;
+  const permitted = permit(parts, request, { action: 'look', ref: command.value.ref }, 'command_not_found');
+  return permitted.ok ? command : permitted;
+}
+
+/**
+ * One's own command needs the right to command its fields, that of others the right to operate. What is written anew
+ * (retry of an ended one, rollback) needs the right to command the fields in any case: acting on a command is no way
+ * around a policy (attack D-11).
+ */
+async function readAct(
+  parts: RouteParts,
+  request: FastifyRequest,
+  { type, id: text }: { type: CommandAction['type']; id: string },
+): Promise<Result<{ id: CommandId; action: CommandAction }, RequestProblem>> {
+  const action = readAction(parts, request, type);
+  const id = action.ok ? readCommandId(text) : action;
+  const command = id.ok ? await parts.cloud.command(id.value) : id;
+  if (!command.ok) return command;
+  if (!action.ok) return action;
+  const { ref, grant, fields: own } = command.value;
+  const fields = own.map(({ field }) => field);
+  const isOwn = grant !== undefined && grant.principal === request.principal.id;
+  const writes = type === 'rollback' || type === 'retry';
+  if (!isOwn) {
+    const operating = permit(parts, request, { action: 'operate', ref }, 'command_not_found');
+    if (!operating.ok) return operating;
+  }
+  if (isOwn || writes) {
+    const commanding = permit(parts, request, { action: 'command', ref, fields }, 'command_not_found');
+    if (!commanding.ok) return commanding;
+  }
+  const rate = writes ? parts.guard.mayCommand(ref) : ok(undefined);
+  return rate.ok ? ok({ id: command.value.id, action: action.value }) : rate;
+}
+
+function readCreate(parts: RouteParts, request: FastifyRequest, thing: string): Result<CreateCommand, RequestProblem> {
+  const thingName = parseThingName(thing);
   if (!thingName.ok) return thingName;
   const query = readRequest(nameQuery, request.query, 'query');
   if (!query.ok) return query;
@@ -83,22 +135,31 @@ function readCreate(request: FastifyRequest<{ Params: { thing: string } }>): Res
   if (!body.ok) return body;
   const key = readIdempotencyKey(request.headers['idempotency-key'] as string | undefined);
   if (!key.ok) return key;
-  const ref: ShadowRef =
-    query.value.name === undefined
-      ? { thingName: thingName.value }
-      : { thingName: thingName.value, shadowName: query.value.name };
+  const ref = refFrom(thingName.value, query.value.name);
   const { desired, author, kind: _, ...policy } = body.value;
+  const fields = leavesOf(desired).map(([field]) => field);
+  const permitted = permit(parts, request, { action: 'command', ref, fields });
+  if (!permitted.ok) return permitted;
+  const by = actorOf(parts, request, author);
+  if (!by.ok) return by;
+  const rate = parts.guard.mayCommand(ref);
+  if (!rate.ok) return rate;
+  const fingerprint = fingerprintOf(ref, body.value);
   return ok({
     ref,
     patch: desired,
-    by: { name: author ?? AUTHOR_DEFAULT },
+    by: by.value,
     ...defined(policy),
-    ...(key.value === undefined ? {} : { idempotency: { key: key.value, fingerprint: fingerprint(ref, body.value) } }),
+    ...(key.value === undefined ? {} : { idempotency: { key: scopedKey(parts, request, key.value), fingerprint } }),
   });
 }
 
+export function refFrom(thingName: ThingName, shadowName: ShadowName | undefined): ShadowRef {
+  return shadowName === undefined ? { thingName } : { thingName, shadowName };
+}
+
 /** The same request, however its members are ordered, has the same fingerprint. */
-function fingerprint(ref: ShadowRef, body: z.output<typeof createCommandBody>): string {
+export function fingerprintOf(ref: ShadowRef, body: unknown): string {
   return createHash('sha256')
     .update(`${shadowKey(ref)}\n${canonicalJson(body)}`)
     .digest('hex');
@@ -120,28 +181,48 @@ async function answerCreated(
 }
 
 /** The command when it has ended, or as it is when the wait is over, the caller is gone or the server stops. */
-async function settled(
+export async function settled(
   { cloud, closing }: RouteParts,
   { request, reply, id, waitMs }: { request: FastifyRequest; reply: FastifyReply; id: CommandId; waitMs: number },
 ): Promise<Result<Command>> {
+  return whileWaiting({ request, reply, closing, waitMs }, (signal) => cloud.settled(id, signal));
+}
+
+/** Works with a signal that aborts when the wait is over, the caller is gone or the server stops. */
+export async function whileWaiting<T>(
+  {
+    request,
+    reply,
+    closing,
+    waitMs,
+  }: { request: FastifyRequest; reply: FastifyReply; closing: AbortSignal; waitMs: number },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const gone = new AbortController();
   const leave = () => gone.abort();
   request.raw.socket.once('close', leave);
   reply.header('preference-applied', `wait=${waitMs / 1_000}`);
-  const result = await cloud.settled(id, AbortSignal.any([AbortSignal.timeout(waitMs), closing, gone.signal]));
-  request.raw.socket.off('close', leave);
-  return result;
+  try {
+    return await work(AbortSignal.any([AbortSignal.timeout(waitMs), closing, gone.signal]));
+  } finally {
+    request.raw.socket.off('close', leave);
+  }
 }
 
-function readAction(type: CommandAction['type'], body: unknown): Result<CommandAction> {
-  const read = readRequest(type === 'extend' ? extendBody : actBody, body ?? {}, 'body');
+function readAction(
+  parts: RouteParts,
+  request: FastifyRequest,
+  type: CommandAction['type'],
+): Result<CommandAction, RequestProblem> {
+  const read = readRequest(type === 'extend' ? extendBody : actBody, request.body ?? {}, 'body');
   if (!read.ok) return read;
   const { author, ...rest } = read.value;
-  return ok({ type, by: { name: author ?? AUTHOR_DEFAULT }, ...defined(rest) } as CommandAction);
+  const by = actorOf(parts, request, author);
+  return by.ok ? ok({ type, by: by.value, ...defined(rest) } as CommandAction) : by;
 }
 
 function filterFrom(query: z.output<typeof commandsQuery>): CommandFilter {
-  const { thing, name, classic, status, verdict, author, from, before } = query;
+  const { thing, name, classic, status, verdict, author, from, before, parent } = query;
   return defined({
     thingName: thing,
     shadowName: classic === true ? null : name,
@@ -149,6 +230,7 @@ function filterFrom(query: z.output<typeof commandsQuery>): CommandFilter {
     author,
     createdFrom: from,
     createdBefore: before,
+    parentId: parent,
   });
 }
 
@@ -170,7 +252,7 @@ export function pageView<T>(items: readonly T[], next: string | undefined): { it
   return next === undefined ? { items } : { items, next };
 }
 
-function locate(reply: FastifyReply, id: CommandId): void {
+export function locate(reply: FastifyReply, id: CommandId): void {
   reply.header('location', `/v1/commands/${id}`);
 }
 

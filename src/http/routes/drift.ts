@@ -1,39 +1,131 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import type { NewIgnoreRule } from '../../cloud/cloud.ts';
+import type { Scope } from '../../core/access/decide.ts';
+import { CLASSIC } from '../../core/access/pattern.ts';
+import { epochMs } from '../../core/brand.ts';
+import { ok, type Result } from '../../core/result.ts';
 import type { DriftFilter } from '../../ports/ledger.ts';
-import { acknowledgeBody, driftQuery, readRequest } from '../requests.ts';
-import { respond, type RouteParts } from '../respond.ts';
-import { driftView } from '../views.ts';
-import { AUTHOR_DEFAULT, defined, pageFrom, pageView } from './commands.ts';
-import { readShadow } from './shadows.ts';
+import { actorOf, permit, permitEverywhere, visibleTo } from '../guard.ts';
+import { OPERATIONS } from '../operations.ts';
+import type { RequestProblem } from '../problem-response.ts';
+import { acknowledgeBody, driftQuery, emptyQuery, ignoreRuleBody, nameQuery, readRequest } from '../requests.ts';
+import { respond, type ModelCatalog, type RouteParts } from '../respond.ts';
+import { route } from '../route.ts';
+import { driftView, ignoreRuleView } from '../views.ts';
+import { defined, pageFrom, pageView } from './commands.ts';
+import { lookAt } from './shadows.ts';
+
+const HOUR_MS = 3_600_000;
+const AGES_MS = [HOUR_MS, 24 * HOUR_MS, 7 * 24 * HOUR_MS] as const;
 
 export function driftRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { cloud } = parts;
 
-  app.post<{ Params: { thing: string } }>('/v1/things/:thing/shadow/drift/acknowledge', async (request, reply) => {
-    const asked = readShadow(request);
-    if (!asked.ok) return respond({ parts, request, reply }, asked, String);
-    const body = readRequest(acknowledgeBody, request.body, 'body');
-    if (!body.ok) return respond({ parts, request, reply }, body, String);
-    const { field, author = AUTHOR_DEFAULT, reason } = body.value;
-    const entry = await cloud.acknowledgeDrift({ ref: asked.value.ref, field }, { name: author }, reason);
-    return respond({ parts, request, reply }, entry, driftView);
-  });
-
-  app.get('/v1/drift', async (request, reply) => {
+  route(app, OPERATIONS.listDrift, async ({ request, reply }) => {
     const query = readRequest(driftQuery, request.query, 'query');
     if (!query.ok) return respond({ parts, request, reply }, query, String);
-    const filter = filterFrom(query.value);
-    const [counts, page] = await Promise.all([cloud.driftCounts(filter), cloud.drift(filter, pageFrom(query.value))]);
+    const now = Date.now();
+    const scope = visibleTo(parts, request);
+    const filter = { ...filterFrom(query.value, parts.models, now), ...(scope === undefined ? {} : { scope }) };
+    const [page, counts, ...older] = await Promise.all([
+      cloud.drift(filter, pageFrom(query.value)),
+      cloud.driftCounts(filter),
+      ...AGES_MS.map((ageMs) => cloud.driftCounts(olderThan(filter, now - ageMs))),
+    ]);
     if (!counts.ok) return respond({ parts, request, reply }, counts, String);
+    const [hour = 0, day = 0, week = 0] = older.map((each) => (each.ok ? each.value.fields : 0));
+    const { fields } = counts.value;
+    const byAge = { underHour: fields - hour, underDay: hour - day, underWeek: day - week, older: week };
     return respond({ parts, request, reply }, page, ({ items, next }) => ({
-      counts: counts.value,
+      counts: { ...counts.value, byAge },
       ...pageView(items.map(driftView), next),
     }));
   });
+
+  route(app, OPERATIONS.acknowledgeDrift, async ({ request, reply, params }) => {
+    const query = readRequest(nameQuery, request.query, 'query');
+    const ref = query.ok ? lookAt(parts, request, params['thing'] ?? '', query.value.name) : query;
+    if (!ref.ok) return respond({ parts, request, reply }, ref, String);
+    const permitted = permit(parts, request, { action: 'acknowledge', ref: ref.value });
+    const body = permitted.ok ? readRequest(acknowledgeBody, request.body, 'body') : permitted;
+    if (!body.ok) return respond({ parts, request, reply }, body, String);
+    const { field, author, reason } = body.value;
+    const by = actorOf(parts, request, author);
+    const entry = by.ok ? await cloud.acknowledgeDrift({ ref: ref.value, field }, by.value, reason) : by;
+    return respond({ parts, request, reply }, entry, driftView);
+  });
+
+  route(app, OPERATIONS.listIgnoreRules, async ({ request, reply }) => {
+    const query = readRequest(emptyQuery, request.query, 'query');
+    const rules = query.ok ? await cloud.ignoreRules() : query;
+    return respond({ parts, request, reply }, rules, (list) => ({
+      // Patterns may name things of others; whoever may not look at all of them sees only how many rules there are not.
+      items: visibleTo(parts, request) === undefined ? list.map(ignoreRuleView) : [],
+    }));
+  });
+
+  route(app, OPERATIONS.addIgnoreRule, async ({ request, reply }) => {
+    const asked = readRule(parts, request);
+    const rule = asked.ok ? await cloud.addIgnoreRule(asked.value) : asked;
+    return respond({ parts, request, reply }, rule, (made) => {
+      reply.code(201);
+      return ignoreRuleView(made);
+    });
+  });
+
+  route(app, OPERATIONS.removeIgnoreRule, async ({ request, reply, params }) => {
+    const query = readRequest(emptyQuery, request.query, 'query');
+    const permitted = query.ok ? permitEverywhere(parts, request, 'acknowledge') : query;
+    const by = permitted.ok ? actorOf(parts, request, undefined) : permitted;
+    const gone = by.ok ? await cloud.removeIgnoreRule(params['id'] ?? '', by.value) : by;
+    return respond({ parts, request, reply }, gone, () => reply.code(204).send());
+  });
 }
 
-function filterFrom(query: z.output<typeof driftQuery>): DriftFilter {
-  const { thing, name, classic, cause, limit: _limit, cursor: _cursor, ...same } = query;
-  return defined({ thingName: thing, shadowName: classic === true ? null : name, causes: cause, ...same });
+/** A rule speaks of things by pattern, so it takes the right on every thing. */
+function readRule(parts: RouteParts, request: FastifyRequest): Result<NewIgnoreRule, RequestProblem> {
+  const permitted = permitEverywhere(parts, request, 'acknowledge');
+  if (!permitted.ok) return permitted;
+  const body = readRequest(ignoreRuleBody, request.body, 'body');
+  if (!body.ok) return body;
+  const { author, name, ...rule } = body.value;
+  const by = actorOf(parts, request, author);
+  if (!by.ok) return by;
+  const { thing, field, reason, expiresAt } = rule;
+  return ok({ thing, field, reason, by: by.value, ...defined({ shadowName: name, expiresAt }) });
+}
+
+function filterFrom(query: z.output<typeof driftQuery>, models: ModelCatalog | undefined, now: number): DriftFilter {
+  const { thing, things, name, classic, cause, model, olderThanMs, limit: _limit, cursor: _cursor, ...same } = query;
+  const filter: DriftFilter = defined({
+    thingName: thing,
+    thingPattern: things,
+    shadowName: classic === true ? null : name,
+    causes: cause,
+    within: model === undefined ? undefined : shadowsOf(model, models),
+    ...same,
+  });
+  return olderThanMs === undefined ? filter : olderThan(filter, now - olderThanMs);
+}
+
+/** The stricter of two instants holds. */
+function olderThan(filter: DriftFilter, instant: number): DriftFilter {
+  return { ...filter, firstSeenBefore: epochMs(Math.min(instant, filter.firstSeenBefore ?? Infinity)) };
+}
+
+/** The first mapping that fits holds: a mapping's shadows are those that fit it and none of another model before it. */
+function shadowsOf(id: string, models: ModelCatalog | undefined): readonly Scope[] {
+  const mappings = models?.mappings ?? [];
+  const parts = mappings.map(({ things, shadowName }) => ({ things: [things], shadows: [shadowName ?? CLASSIC] }));
+  return mappings.flatMap(({ model }, at) =>
+    model.id === id
+      ? [
+          {
+            allow: parts.slice(at, at + 1),
+            deny: parts.filter((_, other) => other < at && mappings[other]?.model.id !== id),
+          },
+        ]
+      : [],
+  );
 }

@@ -1,58 +1,80 @@
 import type { ServerResponse } from 'node:http';
-import type { FastifyInstance } from 'fastify';
-import type { Cloud } from '../../cloud/cloud.ts';
-import type { CommandId } from '../../core/brand.ts';
-import type { TimelineEntry } from '../../core/command/command.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { inScope, type Scope } from '../../core/access/decide.ts';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
+import { EventFeed, type Frame, type FramePage } from '../event-feed.ts';
+import { tooMany, visibleTo } from '../guard.ts';
+import { OPERATIONS } from '../operations.ts';
+import type { RequestProblem } from '../problem-response.ts';
 import { eventsQuery, readRequest } from '../requests.ts';
 import { respond, type RouteParts } from '../respond.ts';
-import { timelineView } from '../views.ts';
+import { route } from '../route.ts';
 
 /**
  * `GET /v1/events`: every timeline entry as server-sent events, in order of sequence, without gaps, resumable.
  *
  * Resume     `Last-Event-ID`, or `?after=`; without either the stream starts with what happens next.
- * Gap        A reader older than what is kept first gets an event `gap`: list anew, then go on.
- * Slow ones  A reader that falls behind is served from the ledger in its own time; nothing is buffered for it.
+ * Gap        A reader older than what is kept, or ahead of this ledger, gets an event `gap`: list anew, then go on.
+ * Slow ones  A reader that falls behind is served from the ledger in its own time; nothing is buffered for it. One that
+ *            takes nothing for a minute is let go.
+ * Rights     What the caller may look at, also on replay. The credential is asked again with every heartbeat.
  */
 export function eventRoutes(app: FastifyInstance, parts: RouteParts): void {
-  const { cloud, closing } = parts;
-  let open = 0;
+  const { cloud, closing, streamsMax = STREAMS_MAX } = parts;
+  const feed = new EventFeed(cloud);
+  const open = new Map<string, number>();
+  let all = 0;
 
-  app.get('/v1/events', async (request, reply) => {
+  route(app, OPERATIONS.streamEvents, async ({ request, reply }) => {
     const query = readRequest(eventsQuery, request.query, 'query');
     if (!query.ok) return respond({ parts, request, reply }, query, String);
-    const after = await startOf(cloud, request.headers['last-event-id'], query.value.after);
+    const after = await startOf(parts, request, query.value.after);
     if (!after.ok) return respond({ parts, request, reply }, after, String);
-    if (open >= STREAMS_MAX) {
-      const busy = problem('service_throttled', `this server keeps at most ${STREAMS_MAX} event streams open`);
+    const caller = request.principal.id;
+    const own = open.get(caller) ?? 0;
+    if (all >= streamsMax || (parts.access !== undefined && own >= parts.access.limits.eventStreams)) {
+      const busy = tooMany('event streams', RECONNECT_MS * 5);
       return respond({ parts, request, reply }, fail(busy), String);
     }
-    open += 1;
+    all += 1;
+    open.set(caller, own + 1);
     reply.hijack();
-    const stream = new EventStream(reply.raw, cloud, query.value.command as CommandId | undefined);
+    const stream = new EventStream({
+      response: reply.raw,
+      feed,
+      wants: filterOf(query.value),
+      scope: visibleTo(parts, request),
+      stillAllowed: () => stillAllowed(parts, request),
+    });
+    const leave = () => reply.raw.end();
+    closing.addEventListener('abort', leave, { once: true });
     reply.raw.once('close', () => {
-      open -= 1;
+      closing.removeEventListener('abort', leave);
+      all -= 1;
+      const left = (open.get(caller) ?? 1) - 1;
+      if (left === 0) open.delete(caller);
+      else open.set(caller, left);
       stream.end();
     });
-    closing.addEventListener('abort', () => reply.raw.end(), { once: true });
-    stream.start(after.value);
+    await stream.start(after.value);
     return reply;
   });
 }
 
 const STREAMS_MAX = 1_000;
-const PAGE = 200;
 /** Proxies drop what is silent for a minute or less. */
 const HEARTBEAT_MS = 15_000;
+const STALLED_HEARTBEATS_MAX = 4;
 const RECONNECT_MS = 2_000;
 
 async function startOf(
-  cloud: Cloud,
-  header: string | string[] | undefined,
+  { cloud }: RouteParts,
+  { headers }: FastifyRequest,
   after: number | undefined,
-): Promise<Result<number>> {
+): Promise<Result<number, RequestProblem>> {
+  const header = headers['last-event-id'];
   if (header !== undefined) {
     const id = String(header);
     if (!/^\d{1,15}$/.test(id)) return fail(problem('invalid_request', 'Last-Event-ID is a sequence number'));
@@ -63,36 +85,76 @@ async function startOf(
   return newest.ok ? ok(newest.value.newest) : newest;
 }
 
-/** Reads the ledger from where this reader is; a new event only says "look again". */
+function filterOf({ command, parent, thing, name }: z.output<typeof eventsQuery>): (frame: Frame) => boolean {
+  return ({ commandId, parentId, ref }) =>
+    (command === undefined || command === commandId) &&
+    (parent === undefined || parent === parentId) &&
+    (thing === undefined || thing === ref.thingName) &&
+    (name === undefined || name === ref.shadowName);
+}
+
+/** The scope as it is now, or undefined if the credential is not valid any more. */
+async function stillAllowed(
+  parts: RouteParts,
+  request: FastifyRequest,
+): Promise<{ scope: Scope | undefined } | undefined> {
+  if (parts.access === undefined) return { scope: undefined };
+  const bearer = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
+  const principal = await parts.access.authenticate(bearer);
+  if (!principal.ok) return undefined;
+  request.principal = principal.value;
+  return { scope: visibleTo(parts, request) };
+}
+
+interface StreamParts {
+  readonly response: ServerResponse;
+  readonly feed: EventFeed;
+  readonly wants: (frame: Frame) => boolean;
+  readonly scope: Scope | undefined;
+  readonly stillAllowed: () => Promise<{ scope: Scope | undefined } | undefined>;
+}
+
 class EventStream {
-  readonly #response: ServerResponse;
-  readonly #cloud: Cloud;
-  readonly #command: CommandId | undefined;
+  readonly #parts: StreamParts;
+  #scope: Scope | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #unsubscribe: () => void = () => undefined;
   #after = 0;
+  /** The newest id that the reader was told. */
+  #told = 0;
+  #stalled = 0;
   #reading = false;
   #more = false;
   #ended = false;
 
-  constructor(response: ServerResponse, cloud: Cloud, command: CommandId | undefined) {
-    this.#response = response;
-    this.#cloud = cloud;
-    this.#command = command;
+  constructor(parts: StreamParts) {
+    this.#parts = parts;
+    this.#scope = parts.scope;
   }
 
-  start(after: number): void {
+  async start(after: number): Promise<void> {
+    const { response, feed } = this.#parts;
     this.#after = after;
-    this.#response.writeHead(200, {
+    this.#told = after;
+    response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
       'x-content-type-options': 'nosniff',
     });
-    this.#response.write(`retry: ${RECONNECT_MS}\n\n`);
-    this.#response.on('drain', () => this.#read());
-    this.#heartbeat = setInterval(() => this.#response.write(': still here\n\n'), HEARTBEAT_MS);
-    this.#unsubscribe = this.#cloud.onEvent(() => this.#read());
+    response.write(`retry: ${RECONNECT_MS}\n\n`);
+    response.on('drain', () => {
+      this.#stalled = 0;
+      this.#read();
+    });
+    this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
+    const subscribed = await feed.subscribe(() => this.#read());
+    if (!subscribed.ok) {
+      response.end();
+      return;
+    }
+    if (this.#ended) subscribed.value();
+    else this.#unsubscribe = subscribed.value;
     this.#read();
   }
 
@@ -102,6 +164,26 @@ class EventStream {
     this.#unsubscribe();
   }
 
+  async #beat(): Promise<void> {
+    const { response } = this.#parts;
+    if (response.writableNeedDrain) {
+      this.#stalled += 1;
+      if (this.#stalled >= STALLED_HEARTBEATS_MAX) response.destroy();
+      return;
+    }
+    const allowed = await this.#parts.stillAllowed();
+    if (this.#ended) return;
+    if (allowed === undefined) {
+      response.end();
+      return;
+    }
+    this.#scope = allowed.scope;
+    // An id without data moves the reader's Last-Event-ID past what a filter kept from it.
+    if (this.#after > this.#told) response.write(`id: ${this.#after}\n\n`);
+    else response.write(': still here\n\n');
+    this.#told = this.#after;
+  }
+
   #read(): void {
     this.#more = true;
     if (this.#reading) return;
@@ -109,29 +191,45 @@ class EventStream {
     void this.#readAll().finally(() => {
       this.#reading = false;
       // An event may have come after the last look and before this.
-      if (this.#more && !this.#ended && !this.#response.writableNeedDrain) this.#read();
+      if (this.#more && this.#canWrite()) this.#read();
     });
   }
 
   async #readAll(): Promise<void> {
-    while (this.#more && !this.#ended && !this.#response.writableNeedDrain) {
+    while (this.#more && this.#canWrite()) {
       this.#more = false;
-      const page = await this.#cloud.events(this.#after, PAGE);
-      if (!page.ok || this.#ended) return;
-      const { oldest, entries } = page.value;
-      if (oldest > this.#after + 1) {
-        this.#response.write(`event: gap\ndata: ${JSON.stringify({ oldest })}\n\n`);
-        this.#after = oldest - 1;
+      const page = this.#parts.feed.kept(this.#after) ?? (await this.#fromLedger());
+      if (page === undefined || this.#ended) return;
+      for (const frame of page.frames) {
+        // What does not fit now is read again from where the reader is.
+        if (!this.#canWrite()) return;
+        this.#write(frame);
       }
-      for (const entry of entries) this.#write(entry);
-      if (entries.length === PAGE) this.#more = true;
+      if (page.through > this.#after) this.#after = page.through;
+      this.#more ||= page.through < page.newest && page.frames.length > 0;
     }
   }
 
-  #write(entry: TimelineEntry): void {
-    this.#after = entry.sequence;
-    if (this.#command !== undefined && entry.commandId !== this.#command) return;
-    const data = JSON.stringify(timelineView(entry));
-    this.#response.write(`id: ${entry.sequence}\nevent: ${entry.event}\ndata: ${data}\n\n`);
+  async #fromLedger(): Promise<FramePage | undefined> {
+    const page = await this.#parts.feed.page(this.#after);
+    if (!page.ok || this.#ended) return undefined;
+    const { oldest, newest } = page.value;
+    if (oldest <= this.#after + 1 && this.#after <= newest) return page.value;
+    const next = this.#after > newest ? newest : oldest - 1;
+    this.#parts.response.write(`id: ${next}\nevent: gap\ndata: ${JSON.stringify({ oldest, newest })}\n\n`);
+    this.#after = next;
+    this.#told = next;
+    return page.value;
+  }
+
+  #canWrite(): boolean {
+    return !this.#ended && !this.#parts.response.writableNeedDrain;
+  }
+
+  #write(frame: Frame): void {
+    this.#after = frame.sequence;
+    if (!this.#parts.wants(frame) || !inScope(this.#scope, frame.ref)) return;
+    this.#told = frame.sequence;
+    this.#parts.response.write(frame.bytes);
   }
 }

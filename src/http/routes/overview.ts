@@ -1,6 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { DriftCounts, FleetOverview } from '../../ports/ledger.ts';
+import { permitEverywhere } from '../guard.ts';
+import { OPERATIONS } from '../operations.ts';
+import { emptyQuery, readRequest } from '../requests.ts';
 import { respond, type RouteParts } from '../respond.ts';
+import { route } from '../route.ts';
 import type { OverviewView } from '../views.ts';
 
 /** Where one age ends and the next begins; each label tells its own and everything up to the next one. */
@@ -14,7 +18,10 @@ const AGES = [
 
 export function overviewRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { cloud } = parts;
-  app.get('/v1/overview', async (request, reply) => {
+  route(app, OPERATIONS.overview, async ({ request, reply }) => {
+    const query = readRequest(emptyQuery, request.query, 'query');
+    const permitted = query.ok ? permitEverywhere(parts, request, 'look') : query;
+    if (!permitted.ok) return respond({ parts, request, reply }, permitted, String);
     const [overview, counts] = await Promise.all([
       cloud.overview(AGES.slice(1).map(({ fromMs }) => fromMs)),
       cloud.driftCounts({}),
