@@ -28,6 +28,7 @@ export const VERBS: readonly Verb[] = [
   verb('Look', 'drift', 'all that differs: since when, why, whose wish', () => import('./commands/drift.ts')),
   verb('Look', 'commands', 'commands and what became of them', () => import('./commands/commands.ts')),
   verb('Look', 'describe', 'one command with its timeline', () => import('./commands/describe.ts')),
+  verb('Look', 'watch', 'what happens to commands, as it happens', () => import('./commands/watch.ts')),
   verb('Look', 'wait', "wait for a command's end", () => import('./commands/wait.ts')),
   verb('Act on a command', 'cancel', 'end an open command', async () => (await act()).cancel),
   verb('Act on a command', 'retry', 'nudge an open one, repeat an ended one', async () => (await act()).retry),

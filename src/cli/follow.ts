@@ -27,22 +27,46 @@ export async function follow({
   id: string;
   timeoutMs?: number | undefined;
 }): Promise<Result<CommandView>> {
-  const giveUpAt = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
+  const deadline = new AbortController();
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => deadline.abort(), timeoutMs);
+  try {
+    return await look({ cli, client, id, deadline: deadline.signal });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function look({
+  cli,
+  client,
+  id,
+  deadline,
+}: {
+  cli: Cli;
+  client: Api;
+  id: string;
+  deadline: AbortSignal;
+}): Promise<Result<CommandView>> {
   const tell = teller(cli);
   let awaySince: number | undefined;
+  let waitMs = 0; // the first look is to say at once what is being waited for
   for (;;) {
-    const waitMs = Math.min(LOOK_MS, Math.max(1, giveUpAt - performance.now()));
-    const look = await client.get<CommandDetailView>(`/v1/commands/${id}`, { waitMs });
+    const signal = waitMs > 0 ? deadline : undefined;
+    const found = await client.get<CommandDetailView>(`/v1/commands/${id}`, { waitMs, signal });
     if (cli.signal.aborted) return fail(problem('server_unreachable', 'the wait was interrupted; the command goes on'));
-    if (look.ok) {
+    if (found.ok) {
       awaySince = undefined;
-      if (look.value.verdict !== 'pending' || performance.now() >= giveUpAt) return look;
+      if (found.value.verdict !== 'pending' || deadline.aborted) return found;
       const explained = await client.get<ExplanationView>(`/v1/commands/${id}/explain`);
-      tell(explained.ok ? explained.value.words : look.value.status);
+      tell(explained.ok ? explained.value.words : found.value.status);
+      waitMs = LOOK_MS;
+    } else if (found.problem.code !== 'server_unreachable') {
+      return found;
+    } else if (deadline.aborted && waitMs > 0) {
+      waitMs = 0; // the wait was cut short by our own deadline: one last look
     } else {
-      if (look.problem.code !== 'server_unreachable') return look;
       awaySince ??= performance.now();
-      if (performance.now() - awaySince > SERVER_AWAY_MS_MAX || performance.now() >= giveUpAt) return look;
+      if (performance.now() - awaySince > SERVER_AWAY_MS_MAX || deadline.aborted) return found;
       tell('the server is away; the command is safe in its ledger');
       await new Promise((resolve) => setTimeout(resolve, SERVER_RETRY_MS));
     }
@@ -73,6 +97,7 @@ export function exitOf(command: CommandView): ExitCode {
     case 'superseded':
       return EXIT.conflict;
     case 'failed':
+      return command.statusReason === 'version_conflict' ? EXIT.conflict : EXIT.commandFailed;
     case 'cancelled':
       return EXIT.commandFailed;
     case 'timed_out':

@@ -14,7 +14,7 @@ export interface Api {
 export interface RequestOptions {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Asks the server to hold the answer until there is something to say. */
+  /** Asks the server to hold the answer until there is something to say; whole seconds, rounded up (RFC 7240). */
   readonly waitMs?: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -56,7 +56,7 @@ interface ApiRequest extends Omit<RequestOptions, 'signal'> {
 }
 
 async function requestJson<T>(asked: ApiRequest): Promise<Result<T>> {
-  const timeOut = AbortSignal.timeout(ANSWER_MS_MAX + (asked.waitMs ?? 0));
+  const timeOut = AbortSignal.timeout(Math.ceil(ANSWER_MS_MAX + (asked.waitMs ?? 0)));
   try {
     const response = await send(asked, timeOut);
     return read<T>(asked.url, response.ok, await response.text());
