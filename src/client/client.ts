@@ -187,7 +187,8 @@ async function* events(
 ): AsyncGenerator<TimelineEntryView> {
   let last = after;
   let failures = 0;
-  while (signal?.aborted !== true) {
+  const isOver = () => signal?.aborted === true;
+  while (!isOver()) {
     const headers = last === undefined ? {} : { 'last-event-id': String(last) };
     const stream = await api.stream('/v1/events', { query: { command }, headers, signal });
     if (!stream.ok && PROBLEMS[stream.problem.code].retry === 'never') throw new ShadowctlError(stream.problem);
@@ -201,6 +202,7 @@ async function* events(
           const entry = JSON.parse(event.data) as TimelineEntryView;
           last = entry.sequence;
           yield entry;
+          if (isOver()) return; // what came in the same piece is not told any more
         }
       }
     } catch (error) {

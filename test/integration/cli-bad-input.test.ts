@@ -200,7 +200,7 @@ describe('what cannot be meant ends with one line, a stable code and an exit cod
         .split('\n')
         .filter((line) => !line.startsWith('{')),
     ).toHaveLength(1);
-    // eslint-disable-next-line no-control-regex -- no colours without a terminal, no sequences from outside ever
+
     expect(ran.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
     expect(ran.stdout).toBe('');
     expect(ran.code).toBe(exit);

@@ -118,7 +118,7 @@ describe('looking', () => {
       const ran = await world.run('get', 'evil', '--refresh');
       return ran.code === 0 ? ran : undefined;
     });
-    // eslint-disable-next-line no-control-regex -- that is the point
+
     expect(shown.stdout + shown.stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
     expect(shown.stdout).toContain('\\u001b[2J');
     expect(json<ShadowView>(await world.run('get', 'evil', '--json')).reported?.['name']).toBe(evil);

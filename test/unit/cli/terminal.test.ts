@@ -20,7 +20,7 @@ describe('text for a terminal', () => {
   test('JSON stays the same JSON when its controls are escaped', () => {
     const value = { 'k\u202e': ['\u001b[0m', '\u009b', '\u{e0041}', 'ü'] };
     const text = jsonForTerminal(value, 2);
-    // eslint-disable-next-line no-control-regex -- that is the point
+
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
     expect(JSON.parse(text)).toEqual(value);
   });
