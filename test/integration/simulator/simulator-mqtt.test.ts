@@ -156,6 +156,57 @@ test('a retained message to a reserved topic is refused and never kept', async (
   expect(cloud.document('heater')).toBeUndefined();
 });
 
+test('a forged answer reaches subscribers and changes nothing', async () => {
+  const probe = await connect();
+  const topic = '$aws/things/heater/shadow/update/accepted';
+  await probe.subscribe(topic);
+  await probe.publish(topic, { state: { desired: { a: 1 } }, version: 99 });
+  expect(await probe.body(topic)).toMatchObject({ version: 99 });
+  expect(cloud.document('heater')).toBeUndefined();
+});
+
+test('a wildcard subscription does not see reserved topics', async () => {
+  const probe = await connect();
+  await probe.subscribe('#', '$aws/things/heater/shadow/update/accepted');
+  await probe.publish('$aws/things/heater/shadow/update', { state: {} });
+  await probe.body('$aws/things/heater/shadow/update/accepted');
+  await probe.publish('fence', '1');
+  await probe.body('fence');
+  expect(probe.heard.map(({ topic }) => topic)).toEqual(['$aws/things/heater/shadow/update/accepted', 'fence']);
+});
+
+test('a message at QoS 0 that overtakes one at QoS 1 does not cost the latter', async () => {
+  const listener = await connect();
+  await listener.subscribe('first', 'second');
+  const talker = await connect();
+  for (let round = 1; round <= 50; round++) {
+    talker.client.publish('first', '1', { qos: 1 });
+    talker.client.publish('second', '2', { qos: 0 });
+  }
+  await eventually(() => listener.bodies('first').length === 50 && listener.bodies('second').length === 50);
+});
+
+test('a client with overlapping subscriptions gets one copy', async () => {
+  const probe = await connect();
+  await probe.subscribe('a/+', 'a/b', 'a/#');
+  await probe.publish('a/b', '1');
+  await probe.publish('a/fence', '2');
+  await probe.body('a/fence');
+  expect(probe.bodies('a/b')).toEqual([1]);
+});
+
+test('a silent client is told off by its keep-alive, and says so in the event', async () => {
+  const watcher = await connect();
+  await watcher.subscribe('$aws/events/presence/disconnected/+');
+  // Its pings are swallowed: the broker must notice by itself.
+  const silent = await connect({ clientId: 'silent', keepalive: 1, protocolVersion: 4 });
+  silent.client.sendPing = () => undefined;
+  expect(await watcher.body('$aws/events/presence/disconnected/silent')).toMatchObject({
+    disconnectReason: 'MQTT_KEEP_ALIVE_TIMEOUT',
+    clientInitiatedDisconnect: false,
+  });
+});
+
 test('requests with names that AWS does not allow touch no shadow', async () => {
   const probe = await connect();
   await probe.publish('$aws/things/bad.name/shadow/update', { state: { desired: { a: 1 } } });
