@@ -1,13 +1,15 @@
 import { idle } from './loop/idle.ts';
+import { naive } from './loop/naive.ts';
 import { stall } from './loop/stall.ts';
 import { throughput } from './loop/throughput.ts';
 import { machine, print } from './support/report.ts';
 
-/** `npm run bench -- loop [stall] [idle] [hundred] [thousand] [--repetitions N]` */
+/** `npm run bench -- loop [stall] [idle] [hundred] [naive] [thousand] [--repetitions N]` */
 const PARTS: Readonly<Record<string, (repetitions: number) => Promise<void>>> = {
   stall,
   idle,
   hundred: (repetitions) => throughput(repetitions, 100),
+  naive,
   thousand: (repetitions) => throughput(repetitions, 1_000),
 };
 

@@ -74,3 +74,20 @@ export function openSync4k() {
     },
   };
 }
+
+/** The hand-written poller on the SDK's shadow client, against the same local cloud. */
+export async function openNaive(devices: number, pollMs: number) {
+  const things = thingNames(devices);
+  const cloud = await startChild<{ mqttUrl: string }>('simulator');
+  const url = cloud.ready.mqttUrl;
+  const fleet = await startChild('naive-device', { url, things });
+  const app = await startChild('naive-app', { url, things, pollMs });
+  return {
+    run: (load: Load): Promise<Paced & { failed: number }> => app.ask(load),
+    close: async () => {
+      await app.stop();
+      await fleet.stop();
+      await cloud.stop();
+    },
+  };
+}

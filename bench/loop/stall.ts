@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeCertificates } from '../../simulators/access/certificates.ts';
 import { startChild } from '../support/child.ts';
 import type { DevicesOptions } from '../processes/devices.ts';
 import { interleave } from '../support/interleave.ts';
@@ -15,17 +19,20 @@ const MESSAGES = 200;
  */
 export async function stall(repetitions: number): Promise<void> {
   print('\n## No stall: delta to report, an adapter that takes 1 ms\n');
-  const cloud = await startChild<{ mqttUrl: string; mqttsUrl?: string }>('simulator');
+  const tls = await tlsFiles();
+  const cloud = await startChild<{ mqttUrl: string; mqttsUrl: string }>('simulator', { mqtts: tls.endpoint });
   const url = cloud.ready.mqttUrl;
   const ours = (mqtt: DevicesOptions['mqtt']) => () =>
     measure(url, 'devices', { mqtt, things: [THING], fields: { [`/${FIELD}`]: 0 }, applyMs: 1 });
   const results = await interleave(repetitions, {
     'shadowctl device, MQTT 5, TCP': ours({ url }),
     'shadowctl device, MQTT 3.1.1, TCP': ours({ url, protocol: 'mqtt311' }),
+    'shadowctl device, MQTT 5, TLS': ours({ url: cloud.ready.mqttsUrl, tls: tls.device }),
     'SDK left alone: QoS 1 on one connection, TCP': () =>
       measure(url, 'bare-device', { url, thing: THING, applyMs: 1 }),
   });
   await cloud.stop();
+  tls.remove();
   const rows = Object.entries(results).map(([name, all]) => [
     name,
     spread(all.map(({ p50 }) => p50)),
@@ -58,4 +65,19 @@ async function measure(url: string, program: string, options: unknown) {
   await probe.end();
   await device.stop();
   return summarize(latencies.slice(20));
+}
+
+async function tlsFiles() {
+  const { ca, server, clients } = await makeCertificates({ things: [THING] });
+  const folder = mkdtempSync(join(tmpdir(), 'bench-tls-'));
+  const file = (name: string, text = '') => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const { cert, key } = clients[THING] ?? {};
+  return {
+    endpoint: { address: '127.0.0.1:0', ca: ca.cert, cert: server.cert, key: server.key },
+    device: { ca: file('ca.pem', ca.cert), cert: file('device.pem', cert), key: file('device.key', key) },
+    remove: () => rmSync(folder, { recursive: true }),
+  };
 }
