@@ -16,6 +16,10 @@ export class TimedAdapter implements StateAdapter {
     this.#applyMs = applyMs;
   }
 
+  get(field: string): JsonValue | undefined {
+    return this.#values.get(field as FieldPointer);
+  }
+
   read(): Promise<readonly FieldReading[]> {
     return Promise.resolve([...this.#values].map(([field, value]) => ({ field, value })));
   }
