@@ -1,39 +1,40 @@
-import { matchesFilter } from './topic-filter.ts';
-
-/** Matching many wildcards for every message costs; a topic's answer holds until a subscription changes. */
-const CACHE_TOPICS_MAX = 10_000;
+/** One level of all filters that share what comes before it. */
+interface Level {
+  readonly children: Map<string, Level>;
+  /** Subscriptions whose filter ends here. */
+  count: number;
+}
 
 /**
  * Who listens to what, counted from the broker's subscribe and unsubscribe events. Sessions that outlive their connection
  * stay counted: their messages are queued.
  *
- * May say yes for somebody who has just left, never no for somebody who listens.
+ * The filters stand in a tree by their levels, so a question costs as much as its topic has levels, however many devices
+ * there are. May say yes for somebody who has just left, never no for somebody who listens.
  */
 export class Interest {
   readonly #clients = new Map<string, Set<string>>();
-  readonly #exact = new Map<string, number>();
-  readonly #wildcards = new Map<string, number>();
-  readonly #cache = new Map<string, boolean>();
+  readonly #root: Level = { children: new Map(), count: 0 };
 
   add(clientId: string, filter: string): void {
     let filters = this.#clients.get(clientId);
     if (filters === undefined) this.#clients.set(clientId, (filters = new Set()));
     if (filters.has(filter)) return;
     filters.add(filter);
-    const counts = this.#countsOf(filter);
-    counts.set(filter, (counts.get(filter) ?? 0) + 1);
-    this.#cache.clear();
+    let level = this.#root;
+    for (const name of filter.split('/')) {
+      let child = level.children.get(name);
+      if (child === undefined) level.children.set(name, (child = { children: new Map(), count: 0 }));
+      level = child;
+    }
+    level.count++;
   }
 
   remove(clientId: string, filter: string): void {
     const filters = this.#clients.get(clientId);
     if (!filters?.delete(filter)) return;
     if (filters.size === 0) this.#clients.delete(clientId);
-    const counts = this.#countsOf(filter);
-    const left = (counts.get(filter) ?? 1) - 1;
-    if (left > 0) counts.set(filter, left);
-    else counts.delete(filter);
-    this.#cache.clear();
+    take(this.#root, filter.split('/'), 0);
   }
 
   forget(clientId: string): void {
@@ -41,18 +42,32 @@ export class Interest {
   }
 
   in(topic: string): boolean {
-    if (this.#exact.has(topic)) return true;
-    if (this.#wildcards.size === 0) return false;
-    let matched = this.#cache.get(topic);
-    if (matched === undefined) {
-      matched = [...this.#wildcards.keys()].some((filter) => matchesFilter(filter, topic));
-      if (this.#cache.size >= CACHE_TOPICS_MAX) this.#cache.clear();
-      this.#cache.set(topic, matched);
-    }
-    return matched;
+    return matches(this.#root, topic.split('/'), 0);
   }
+}
 
-  #countsOf(filter: string): Map<string, number> {
-    return /[+#]/.test(filter) ? this.#wildcards : this.#exact;
+/** Takes one subscription away, and the levels that nobody needs any more. */
+function take(level: Level, names: readonly string[], at: number): void {
+  const name = names[at];
+  if (name === undefined) {
+    level.count--;
+    return;
   }
+  const child = level.children.get(name);
+  if (child === undefined) return;
+  take(child, names, at + 1);
+  if (child.count === 0 && child.children.size === 0) level.children.delete(name);
+}
+
+/** `#` also matches the level above it; wildcards in the first level match no topic that starts with `$` (R6). */
+function matches(level: Level, names: readonly string[], at: number): boolean {
+  const { children } = level;
+  const name = names[at];
+  const wild = at > 0 || name?.startsWith('$') !== true;
+  if (wild && (children.get('#')?.count ?? 0) > 0) return true;
+  if (name === undefined) return level.count > 0;
+  const exact = name === '+' || name === '#' ? undefined : children.get(name);
+  if (exact !== undefined && matches(exact, names, at + 1)) return true;
+  const plus = wild ? children.get('+') : undefined;
+  return plus !== undefined && matches(plus, names, at + 1);
 }

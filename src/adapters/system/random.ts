@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Random } from '../../ports/random.ts';
 
-/** Identifiers are drawn in small pieces; asking the operating system for each would cost a call every time. */
-const POOL_BYTES = 4096;
+/** Identifiers are drawn in small pieces; a call for each would cost, and so would a large pool in each of 5,000 devices. */
+const POOL_BYTES = 512;
 
 /** Randomness from `node:crypto`, fetched in blocks; a byte is handed out once. */
 export class SystemRandom implements Random {
