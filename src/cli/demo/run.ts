@@ -142,12 +142,14 @@ function whatNext({ output }: Cli, url: string): string {
   const { bold, dim } = output.talkColor;
   return [
     '',
-    bold('The demo keeps running. From a second terminal:'),
-    `  npx shadowctl set room-heater /targetC=19 --wait${server}`,
-    `  npx shadowctl get lobby-bulb/light${server}`,
-    `  npx shadowctl commands${server}`,
-    `  npx shadowctl drift${server}`,
-    `  curl ${url}/v1/commands`,
+    bold('The demo keeps running.'),
+    `  Look:  open ${url} in a browser`,
+    `  Play:  from a second terminal`,
+    `    npx shadowctl set room-heater /targetC=19 --wait${server}`,
+    `    npx shadowctl get lobby-bulb/light${server}`,
+    `    npx shadowctl commands${server}`,
+    `    npx shadowctl drift${server}`,
+    `    curl ${url}/v1/commands`,
     dim('Ctrl-C ends all of it.'),
   ].join('\n');
 }

@@ -54,7 +54,7 @@ export function playedTable(played: readonly Played[], { color, width }: Output)
       { title: 'SHADOW' },
       { title: 'WISH', flexible: true },
       { title: 'AFTER', align: 'right' },
-      { title: 'WHY', flexible: true },
+      { title: 'WHY', flexible: true, wrap: true },
     ],
     rows: played.map(({ command, asExpected, expected }) => {
       const { sign, paint } = verdictMark(command, color);

@@ -13,7 +13,7 @@ export function commandTable(commands: readonly CommandView[], { color, width }:
       { title: 'STATUS' },
       { title: 'SHADOW' },
       { title: 'WISH', flexible: true },
-      { title: 'WHY', flexible: true },
+      { title: 'WHY', flexible: true, wrap: true },
       { title: 'CREATED' },
       { title: 'COMMAND' },
     ],

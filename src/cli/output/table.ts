@@ -6,6 +6,8 @@ export interface Column {
   readonly title: string;
   /** Takes what is left, and is cut with an ellipsis when there is too little. At most one or two per table. */
   readonly flexible?: boolean;
+  /** Of a flexible column: too long a text goes on in the next line instead of being cut. At most one per table. */
+  readonly wrap?: boolean;
   readonly align?: 'right';
 }
 
@@ -39,7 +41,42 @@ export function table({
       })
       .join('  ');
   const head = line(columns.map(({ title }) => ({ text: title, paint: header })));
-  return [head, ...cells.map(line)].map((text) => text.trimEnd()).join('\n');
+  const lines = cells.flatMap((row) => wrapped(row, columns, widths).map(line));
+  return [head, ...lines].map((text) => text.trimEnd()).join('\n');
+}
+
+/** One row as the lines it takes: the first has every cell, the others only the rest of the wrapped one. */
+function wrapped(row: readonly Cell[], columns: readonly Column[], widths: readonly number[]): Cell[][] {
+  const at = columns.findIndex(({ wrap }) => wrap === true);
+  const cell = row[at];
+  if (cell === undefined) return [[...row]];
+  const pieces = wrapText(cell.text, widths[at] ?? 0);
+  return pieces.map((text, piece) =>
+    row.map((other, index) => {
+      if (index === at) return { ...other, text };
+      return piece === 0 ? other : { text: '' };
+    }),
+  );
+}
+
+/** Breaks between words; a word longer than a line is broken where the line ends. */
+function wrapText(text: string, room: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && displayWidth(`${line} ${word}`) > room) {
+      lines.push(line);
+      line = '';
+    }
+    let rest = word;
+    while (displayWidth(rest) > room) {
+      const head = headOf(rest, room);
+      lines.push(head);
+      rest = rest.slice(head.length);
+    }
+    line = line === '' ? rest : `${line} ${rest}`;
+  }
+  return [...lines, line];
 }
 
 function natural(columns: readonly Column[], rows: readonly (readonly Cell[])[]): number[] {
@@ -52,31 +89,36 @@ function natural(columns: readonly Column[], rows: readonly (readonly Cell[])[])
 function fit(columns: readonly Column[], widths: number[], width: number): number[] {
   const fitted = [...widths];
   const total = () => fitted.reduce((sum, each) => sum + each, 0) + 2 * (fitted.length - 1);
-  const flexible = columns.flatMap(({ flexible: yes }, index) => (yes === true ? [index] : []));
+  const spare = (index: number) => {
+    const column = columns[index];
+    if (column?.flexible !== true) return 0;
+    return (fitted[index] ?? 0) - (column.wrap === true ? WRAPPED_WIDTH_MIN : FLEXIBLE_WIDTH_MIN);
+  };
   while (total() > width) {
-    const widest = flexible.reduce<number | undefined>(
-      (best, index) => (best === undefined || (fitted[index] ?? 0) > (fitted[best] ?? 0) ? index : best),
-      undefined,
-    );
-    if (widest === undefined || (fitted[widest] ?? 0) <= FLEXIBLE_WIDTH_MIN) break;
+    const [widest] = columns.map((_, index) => index).sort((left, right) => spare(right) - spare(left));
+    if (widest === undefined || spare(widest) <= 0) break;
     fitted[widest] = (fitted[widest] ?? 0) - 1;
   }
   return fitted;
 }
 
+const WRAPPED_WIDTH_MIN = 24;
 const FLEXIBLE_WIDTH_MIN = 12;
 
 function cut(text: string, room: number): string {
-  if (displayWidth(text) <= room) return text;
+  return displayWidth(text) <= room ? text : `${headOf(text, room - 1)}…`;
+}
+
+/** As much of the text as fits, at least one character. */
+function headOf(text: string, room: number): string {
   let used = 0;
   let kept = '';
   for (const { segment } of SEGMENTER.segment(text)) {
-    const wide = segmentWidth(segment);
-    if (used + wide > room - 1) break;
-    used += wide;
+    used += segmentWidth(segment);
+    if (kept !== '' && used > room) break;
     kept += segment;
   }
-  return `${kept}…`;
+  return kept;
 }
 
 /** Terminal cells, near enough: East Asian wide characters and emoji take two, combining marks join their base. */

@@ -69,7 +69,7 @@ const END_WORDS: Readonly<Record<NonNullable<CommandView['endResult']>, string>>
   restored: 'desired is back to what it was',
   withdrawn: 'the wish was taken back',
   kept: 'the wish stays',
-  not_yet: 'desired is about to be put right',
+  not_yet: '', // a matter of milliseconds, or of the reconnection that the explanation tells of
 };
 
 function fieldWords(field: CommandFieldView): string {

@@ -32,6 +32,18 @@ describe('a table', () => {
     expect(table({ columns, rows, width: Infinity })).toContain('will not try again');
   });
 
+  test('lets the wrapped column go on in the next line, words whole where they fit', () => {
+    const text = table({
+      columns: [{ title: 'A' }, { title: 'WHY', flexible: true, wrap: true }],
+      rows: [
+        ['one', 'it was refused by 0123456789abcdef0123456789abcdef'],
+        ['two', ''],
+      ],
+      width: 29,
+    });
+    expect(text).toBe('A    WHY\none  it was refused by\n     0123456789abcdef01234567\n     89abcdef\ntwo');
+  });
+
   test('measures wide characters as two cells and pads before it paints', () => {
     const painted = table({
       columns: [{ title: 'A' }, { title: 'B' }],
