@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
-import { connect, type AddressInfo } from 'node:net';
+import { readFileSync, readdirSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { shadowctl, startShadowctl, type Started } from '../support/shadowctl.ts';
@@ -30,6 +30,20 @@ async function urlsOf(demo: Started): Promise<{ mqtt: string; http: string }> {
     },
     { withinMs: 25_000 },
   );
+}
+
+/** The child process whose command line holds `word`. */
+function childOf(parent: number, word: string): number | undefined {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
+      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      if (status.split(') ')[1]?.split(' ')[1] === String(parent) && line.includes(word)) return Number(pid);
+    } catch {
+      // It ended between the two looks.
+    }
+  }
+  return undefined;
 }
 
 async function nothingListens(urls: { mqtt: string; http: string }): Promise<void> {
@@ -85,6 +99,23 @@ describe('the demo', () => {
     await demo.ended;
     await nothingListens(urls);
   }, 60_000);
+
+  // Children are found in /proc.
+  test.skipIf(process.platform !== 'linux')(
+    'names a part that dies on the way, and ends the others',
+    async () => {
+      const demo = startShadowctl(['demo', ...FREE_PORTS]);
+      const urls = await urlsOf(demo);
+      const heater = await eventually(() => childOf(demo.process.pid ?? 0, 'room-heater'), { withinMs: 25_000 });
+      await eventually(() => demo.stderr().includes('1. '), { withinMs: 50_000 });
+      process.kill(heater, 'SIGKILL');
+      const { code, stderr } = await demo.ended;
+      expect(stderr).toMatch(/the heater ended \(SIGKILL\).*\[part_died\]/);
+      expect(code).toBe(7);
+      await nothingListens(urls);
+    },
+    90_000,
+  );
 
   test('names a part that cannot start, with its last words', async () => {
     const squatter = createServer();
