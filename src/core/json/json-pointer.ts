@@ -14,15 +14,24 @@ import {
 /** RFC 6901 pointers to members of objects. Arrays are leaves to us, so no token ever means an index. */
 
 export function pointerOf(keys: readonly string[]): FieldPointer {
-  return keys.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('') as FieldPointer;
+  let pointer = '';
+  for (const key of keys) pointer += `/${escaped(key)}`;
+  return pointer as FieldPointer;
 }
 
 export function keysOf(pointer: FieldPointer): string[] {
   if (pointer === '') return [];
-  return pointer
-    .slice(1)
-    .split('/')
-    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const tokens = pointer.slice(1).split('/');
+  return pointer.includes('~') ? tokens.map(unescaped) : tokens;
+}
+
+/** Escapes are rare, and these run for every field of every message: who has none pays for none. */
+function escaped(key: string): string {
+  return key.includes('~') || key.includes('/') ? key.replaceAll('~', '~0').replaceAll('/', '~1') : key;
+}
+
+function unescaped(token: string): string {
+  return token.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
 /** Takes `/climate/targetC`; refuses the empty pointer, a missing slash and a `~` that escapes nothing. */
@@ -42,6 +51,10 @@ export function parsePointer(text: string): Result<FieldPointer> {
 
 /** The value at `pointer`, or undefined where a step is missing or is no object. */
 export function valueAt(root: JsonValue | undefined, pointer: FieldPointer): JsonValue | undefined {
+  // Most fields stand at the top: no list of keys for one key.
+  if (pointer !== '' && !pointer.includes('/', 1) && !pointer.includes('~')) {
+    return isJsonObject(root) ? member(root, pointer.slice(1)) : undefined;
+  }
   let value = root;
   for (const key of keysOf(pointer)) {
     if (!isJsonObject(value)) return undefined;
@@ -85,7 +98,10 @@ export function leavesOf(root: JsonObject): [FieldPointer, JsonValue][] {
   for (let step = walk.pop(); step !== undefined; step = walk.pop()) {
     const { prefix, value } = step;
     if (isJsonObject(value) && Object.keys(value).length > 0) {
-      const below = Object.entries(value).map(([key, child]) => ({ prefix: prefix + pointerOf([key]), value: child }));
+      const below = Object.entries(value).map(([key, child]) => ({
+        prefix: `${prefix}/${escaped(key)}`,
+        value: child,
+      }));
       walk.push(...below.reverse());
     } else if (prefix !== '') {
       leaves.push([prefix as FieldPointer, value]);
