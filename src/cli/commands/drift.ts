@@ -1,10 +1,11 @@
 import { Option, type Command } from 'commander';
 import { DRIFT_CAUSES, type DriftCause } from '../../core/drift/drift.ts';
 import { ok, type Result } from '../../core/result.ts';
-import type { DriftView, PageView } from '../../http/views.ts';
+import type { DriftView } from '../../http/views.ts';
 import { parseCount } from '../arguments/count.ts';
 import { parseDuration } from '../arguments/duration.ts';
 import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
+import { exportDrift, type DriftPageView } from '../drift-export.ts';
 import { clientFor, withServer } from '../http-client.ts';
 import { table } from '../output/table.ts';
 import { forTerminal, valueForTerminal } from '../output/terminal.ts';
@@ -21,16 +22,9 @@ interface DriftOptions {
   readonly limit?: number;
   readonly cursor?: string;
   readonly exitCode?: boolean;
+  readonly html?: string;
+  readonly csv?: string;
   readonly server?: string;
-}
-
-interface DriftPage extends PageView<DriftView> {
-  readonly counts: {
-    readonly fields: number;
-    readonly shadows: number;
-    readonly ignored: number;
-    readonly acknowledged: number;
-  };
 }
 
 export function define(command: Command, cli: Cli): void {
@@ -44,12 +38,22 @@ export function define(command: Command, cli: Cli): void {
     .addOption(new Option('--sort <order>', 'default oldest').choices(['oldest', 'newest', 'thing', 'flaps']))
     .option('--limit <n>', 'at most so many (default 50, at most 100)', parsedBy(parseCount))
     .option('--cursor <text>', 'the next page, as the page before named it')
+    .option('--html <file>', 'the whole list as one HTML page that opens from disk (- for stdout)')
+    .option('--csv <file>', 'the whole list as CSV (- for stdout)')
     .option('--exit-code', 'exit 1 when there is drift');
   withServer(command).action(
     cli.action(async (options: DriftOptions) => {
       const client = clientFor(cli, options);
       if (!client.ok) return client;
-      const page = await client.value.get<DriftPage>('/v1/drift', { query: queryFrom(options) });
+      const { html, csv } = options;
+      if (html !== undefined || csv !== undefined) {
+        const { limit: _limit, cursor: _cursor, ...query } = queryFrom(options);
+        const exports = { ...(html === undefined ? {} : { html }), ...(csv === undefined ? {} : { csv }) };
+        const counts = await exportDrift(client.value, query, { exports, output: cli.output });
+        if (!counts.ok) return counts;
+        return ok(options.exitCode === true && counts.value.fields > 0 ? EXIT.differs : EXIT.ok);
+      }
+      const page = await client.value.get<DriftPageView>('/v1/drift', { query: queryFrom(options) });
       if (!page.ok) return page;
       return show(cli, page.value, options.exitCode === true);
     }),
@@ -72,7 +76,7 @@ function queryFrom({ thing, shadow, cause, author, olderThan, all, sort, limit, 
   };
 }
 
-function show({ output }: Cli, page: DriftPage, exitCode: boolean): Result<ExitCode> {
+function show({ output }: Cli, page: DriftPageView, exitCode: boolean): Result<ExitCode> {
   const { counts } = page;
   if (output.json) output.dataJson(page);
   else {
@@ -83,14 +87,14 @@ function show({ output }: Cli, page: DriftPage, exitCode: boolean): Result<ExitC
   return ok(exitCode && counts.fields > 0 ? EXIT.differs : EXIT.ok);
 }
 
-function summary({ items, counts }: DriftPage): string {
+function summary({ items, counts }: DriftPageView): string {
   if (counts.fields === 0) return `nothing differs${aside(counts)}`;
   const held = items.filter(({ differs }) => !differs).length;
   const kept = held === 0 ? '' : `, ${held} of these agree again and wait for somebody to acknowledge them`;
   return `${counts.fields} fields of ${counts.shadows} shadows${kept}${aside(counts)}`;
 }
 
-function aside({ ignored, acknowledged }: DriftPage['counts']): string {
+function aside({ ignored, acknowledged }: DriftPageView['counts']): string {
   return `${ignored > 0 ? `; ${ignored} ignored by rule` : ''}${acknowledged > 0 ? `; ${acknowledged} acknowledged` : ''}`;
 }
 

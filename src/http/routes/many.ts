@@ -84,10 +84,6 @@ async function targetsOf(
 ): Promise<Result<readonly ShadowRef[], RequestProblem>> {
   const names = 'pattern' in things ? await thingsLike(parts, request, things.pattern) : ok([...new Set(things)]);
   if (!names.ok) return names;
-  if ('pattern' in things && expectedCount === undefined) {
-    const why = 'a pattern needs expectedCount, so that nobody commands more things than meant; the plan shows it';
-    return fail(problem('invalid_request', `/expectedCount: ${why}`, { at: '/expectedCount' }));
-  }
   if (expectedCount !== undefined && expectedCount !== names.value.length) {
     return fail(problem('count_mismatch', `${names.value.length} things are meant, not ${expectedCount}`));
   }
@@ -142,6 +138,10 @@ async function fanOut(
   if (!body.ok) return body;
   const key = readIdempotencyKey(request.headers['idempotency-key'] as string | undefined);
   if (!key.ok) return key;
+  if ('pattern' in body.value.things && body.value.expectedCount === undefined) {
+    const why = 'a pattern needs expectedCount, so that nobody commands more things than meant; the plan shows it';
+    return fail(problem('invalid_request', `/expectedCount: ${why}`, { at: '/expectedCount' }));
+  }
   const refs = await targetsOf(parts, request, body.value);
   if (!refs.ok) return refs;
   const { desired, author, kind: _, things: _things, name: _name, expectedCount: _count, ...policy } = body.value;
