@@ -82,6 +82,17 @@ describe('wait', () => {
     expect(json<CommandDetailView>(await world.run('describe', id, '--json')).verdict).toBe('pending');
   });
 
+  test('rides out a kill -9 of the server, and says so meanwhile', async () => {
+    const { id } = await created('nobody/survives', '/a=1');
+    const waiting = world.start('wait', id);
+    await eventually(() => waiting.stderr().includes('…'));
+    await world.killServer();
+    await eventually(() => waiting.stderr().includes('the server is away'));
+    await world.reviveServer();
+    expect((await world.run('cancel', id)).code).toBe(0);
+    expect((await waiting.ended).code).toBe(6);
+  }, 60_000);
+
   test('for a command that does not exist: 4', async () => {
     const { code, stderr } = await world.run('wait', '019aa1b2-c3d4-7e5f-8a6b-0123456789ab');
     expect(stderr).toContain('[command_not_found]');

@@ -12,6 +12,9 @@ export interface SmallWorld {
   /** Runs a verb against this server. */
   run(...args: string[]): Promise<Ran>;
   start(...args: string[]): Started;
+  /** kill -9; `reviveServer` starts it again on the same port and ledger. */
+  killServer(): Promise<void>;
+  reviveServer(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -23,10 +26,12 @@ export async function startSmallWorld(): Promise<SmallWorld> {
   await writeFile(config, JSON.stringify({ models: [{ things: '*-heater', model: HEATER_MODEL }] }));
   const sim = startShadowctl(['sim', '--mqtt', '127.0.0.1:0', '--http', '127.0.0.1:0', '--json']);
   const { mqtt } = await readyFacts(sim);
-  const server = startShadowctl([
-    ...['serve', '--listen', '127.0.0.1:0', '--mqtt', String(mqtt), '--config', config],
-    ...['--store', `sqlite:${join(dir, 'ledger.sqlite')}`, '--json', '--log', 'error'],
-  ]);
+  const serve = (listen: string) =>
+    startShadowctl([
+      ...['serve', '--listen', listen, '--mqtt', String(mqtt), '--config', config],
+      ...['--store', `sqlite:${join(dir, 'ledger.sqlite')}`, '--json', '--log', 'error'],
+    ]);
+  let server = serve('127.0.0.1:0');
   const { http } = await readyFacts(server);
   const heater = startShadowctl([
     'devices',
@@ -45,6 +50,14 @@ export async function startSmallWorld(): Promise<SmallWorld> {
     url: String(http),
     run: (...args) => shadowctl(args, { env }),
     start: (...args) => startShadowctl(args, { env }),
+    killServer: async () => {
+      server.process.kill('SIGKILL');
+      await server.ended;
+    },
+    reviveServer: async () => {
+      server = serve(new URL(String(http)).host);
+      await readyFacts(server);
+    },
     stop: async () => {
       for (const part of [heater, server, sim]) {
         part.process.kill('SIGTERM');
