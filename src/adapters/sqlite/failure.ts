@@ -33,8 +33,13 @@ export function failureOf(error: unknown, path: string): Failure | undefined {
   if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_PERM')) {
     return transient(problem('ledger_unavailable', 'the ledger file cannot be written: check owner and mount', more));
   }
+  if (code.startsWith('SQLITE_IOERR') && !code.includes('FSYNC')) {
+    return transient(problem('ledger_unavailable', 'the disk of the ledger failed: nothing was stored', more));
+  }
   if (code.startsWith('SQLITE_IOERR')) {
-    return fatal(problem('ledger_unavailable', 'the disk of the ledger failed: check it, then start again', more));
+    return fatal(
+      problem('ledger_unavailable', 'the disk of the ledger failed to sync: check it, then start again', more),
+    );
   }
   return code.startsWith('SQLITE_NOMEM') ? transient(problem('ledger_unavailable', 'out of memory', more)) : undefined;
 }
