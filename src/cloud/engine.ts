@@ -71,6 +71,7 @@ export interface CloudOptions {
   /** Topic levels of the things to follow; default all (`+`). */
   readonly things?: readonly string[];
   readonly qos?: QoS;
+  /** Requests whose answer is still out. Default 500; AWS allows 10 per connection. */
   readonly inFlightMax?: number;
   readonly requestsPerSecond?: number;
   /** The thing behind an MQTT client id; default: the client id, if it can be a thing name. */
@@ -88,6 +89,11 @@ const RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 const WILL_FILTER = presenceTopic('+' as ThingName);
 const SWEEP_MS = 30 * 60 * 1000;
 const OPEN_PER_SHADOW_MAX = 1_000;
+/**
+ * Without a cap, 20,000 shadows that are asked for at once (after a restart, or when the link returns) answer too late
+ * to count, and are asked for again, for ever.
+ */
+const IN_FLIGHT_MAX = 500;
 
 /** The cloud side, put together. Owns the parts and their order of start and stop; each part has a file of its own. */
 export class Engine implements Cloud {
@@ -122,7 +128,7 @@ export class Engine implements Cloud {
     this.#recorder = new Recorder({ ledger, clock, log }, (changes, receipt) => this.#hub.durable(changes, receipt));
     this.#outbox = new Outbox(transport, clock, {
       answerMs: settings.answerMs,
-      ...(options.inFlightMax === undefined ? {} : { inFlightMax: options.inFlightMax }),
+      inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
       ...(options.requestsPerSecond === undefined ? {} : { perSecond: options.requestsPerSecond }),
     });
     this.#presence = new PresenceKeeper(
@@ -187,7 +193,10 @@ export class Engine implements Cloud {
         else if (event.type === 'down') this.#linked(false);
       }),
     );
-    const recovered = this.#recovery.start();
+    const recovered = this.#recovery.start().then((result) => {
+      this.#openCommands += this.#recovery.openAtStart;
+      return result;
+    });
     const connected = await transport.start();
     if (!connected.ok) log.warn({ code: connected.problem.code }, 'not connected yet; commands wait');
     else if (transport.connected) this.#linked(true);

@@ -10,8 +10,8 @@ import type { PresenceKeeper } from './presence-keeper.ts';
 
 const PAGE = 500;
 /** So many shadows are taken up between two pauses, so that messages get their turn. */
+const TAKE_UP = 50;
 const SWEEP_PAGE = 50;
-const RETRY_MS = 1_000;
 
 export interface RecoveryOptions {
   readonly ledger: Ledger;
@@ -30,7 +30,9 @@ export interface RecoveryOptions {
  */
 export class Recovery {
   readonly #options: RecoveryOptions;
+  #waiting: ShadowRef[] = [];
   #left = 0;
+  #openAtStart = 0;
   #timer: Cancel | undefined;
   #stopped = false;
 
@@ -54,11 +56,17 @@ export class Recovery {
     return done;
   }
 
-  /** Settles after the first page: from then on commands are accepted while the rest is taken up. */
+  /** Open commands that were found at the start. */
+  get openAtStart(): number {
+    return this.#openAtStart;
+  }
+
+  /** Settles when all is counted and the first few are taken up: commands are accepted while the rest follows. */
   async start(): Promise<Result<void>> {
-    const first = await this.#takePage(undefined);
-    if (!first.ok) return first;
-    void this.#takeRest(first.value);
+    const listed = await this.#list();
+    if (!listed.ok) return listed;
+    await this.#takeUp();
+    void this.#takeRest();
     return done;
   }
 
@@ -67,28 +75,38 @@ export class Recovery {
     this.#timer?.();
   }
 
-  async #takeRest(from: string | undefined): Promise<void> {
-    let cursor = from;
-    while (cursor !== undefined && !this.#stopped) {
-      const page = await this.#takePage(cursor);
-      if (page.ok) cursor = page.value;
-      else await this.#pause(RETRY_MS);
+  async #list(): Promise<Result<void>> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.#options.ledger.openShadows({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
+      if (!page.ok) return page;
+      for (const { ref, open } of page.value.items) {
+        this.#waiting.push(ref);
+        this.#openAtStart += open;
+      }
+      cursor = page.value.next;
+    } while (cursor !== undefined);
+    this.#left = this.#waiting.length;
+    return done;
+  }
+
+  /** A ledger that answers at once would otherwise keep everybody else from their turn until all are taken up. */
+  async #takeRest(): Promise<void> {
+    while (this.#left > 0 && !this.#stopped) {
+      await this.#pause(0);
+      await this.#takeUp();
     }
-    this.#left = 0;
+    this.#waiting = [];
     await this.#sweep();
   }
 
-  async #takePage(cursor: string | undefined): Promise<Result<string | undefined>> {
-    const { ledger, desks } = this.#options;
-    const page = await ledger.openShadows({ limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
-    if (!page.ok) return page;
-    this.#left = page.value.items.length;
-    for (const { ref } of page.value.items) {
-      await desks.open(ref);
+  async #takeUp(): Promise<void> {
+    const from = this.#waiting.length - this.#left;
+    for (const ref of this.#waiting.slice(from, from + TAKE_UP)) {
+      if (this.#stopped) return;
+      await this.#options.desks.open(ref);
       this.#left -= 1;
-      if (this.#stopped) break;
     }
-    return { ok: true, value: page.value.next };
   }
 
   /** One round after the other; a shadow that messages keep fresh costs one `get` per round. */
