@@ -132,6 +132,7 @@ export class DriftIndex {
       if (command !== undefined) ended.set(field, command);
     }
     const state: DriftState = kept === undefined ? NO_DRIFT : { entries, agreements: new Map(), ended };
+    entry.kept = undefined;
     this.#states.set(entry, state);
     return state;
   }

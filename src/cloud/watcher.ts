@@ -18,6 +18,8 @@ import type { SteadyTime } from './steady-time.ts';
 /** At most this many filters in one SUBSCRIBE (R6). */
 const FILTERS_MAX = 8;
 
+const PLACES_MAX = 10_000;
+
 const FOLLOWED = ['update/accepted', 'update/rejected', 'get/accepted', 'get/rejected', 'delete/accepted'] as const;
 
 export interface WatcherOptions {
@@ -42,6 +44,7 @@ export interface WatcherOptions {
 export class Watcher {
   readonly #options: WatcherOptions;
   readonly #cancels: Cancel[] = [];
+  readonly #places = new Map<string, NonNullable<ReturnType<typeof parseShadowTopic>>>();
 
   constructor(options: WatcherOptions) {
     this.#options = options;
@@ -86,7 +89,7 @@ export class Watcher {
 
   #onShadowMessage({ topic, payload }: IncomingMessage): void {
     const { metrics, log } = this.#options;
-    const place = parseShadowTopic(topic);
+    const place = this.#placeOf(topic);
     if (place === undefined || !isShadowMessageKind(place.kind)) {
       metrics.count('shadow_messages_total', { direction: 'in', kind: 'other', outcome: 'ignored' });
       return;
@@ -102,6 +105,17 @@ export class Watcher {
     }
     metrics.count('shadow_messages_total', { direction: 'in', kind: place.kind, outcome: 'read' });
     this.#tell(place.ref, message.value);
+  }
+
+  /** The same few topics of the same devices come again and again. */
+  #placeOf(topic: string): ReturnType<typeof parseShadowTopic> {
+    const known = this.#places.get(topic);
+    if (known !== undefined) return known;
+    const place = parseShadowTopic(topic);
+    if (place === undefined) return undefined;
+    if (this.#places.size >= PLACES_MAX) this.#places.clear();
+    this.#places.set(topic, place);
+    return place;
   }
 
   #tell(ref: ShadowRef, message: ShadowMessage): void {

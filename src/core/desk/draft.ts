@@ -6,7 +6,7 @@ import type { CommandEvent } from '../command/events.ts';
 import { transition, type Remark } from '../command/transition.ts';
 import type { Write } from '../command/write.ts';
 import type { JsonObject } from '../json/json.ts';
-import { difference } from '../json/json-patch.ts';
+import { differenceOfMembers } from '../json/json-patch.ts';
 import type { Desk, DeskChange, DeskContext, DeskEffect, DeskStep } from './desk.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -72,7 +72,7 @@ export class Draft {
       this.#changed.add(id);
     }
     if (remark !== undefined)
-      this.#write(command, remark, command === before ? [] : difference({ before, after: command }));
+      this.#write(command, remark, command === before ? [] : differenceOfMembers({ before, after: command }));
     if (isOpenCommand(before) && !isOpenCommand(command)) {
       this.ended.push(id);
       this.#urgent = true;

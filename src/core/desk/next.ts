@@ -59,10 +59,13 @@ export function openDesk(ref: ShadowRef, kept: Kept, presence: Presence): Desk {
           },
         }),
     asking: { last: 0, answered: 0, needed: mustAsk ? 1 : 0, failures: 0 },
-    overdue: new Map(),
-    alone: new Set(),
+    overdue: NONE_OVERDUE,
+    alone: NONE_ALONE,
   };
 }
+
+const NONE_OVERDUE: Desk['overdue'] = new Map();
+const NONE_ALONE: Desk['alone'] = new Set();
 
 const byId = (left: { readonly id: string }, right: { readonly id: string }): number => (left.id < right.id ? -1 : 1);
 
@@ -149,6 +152,7 @@ function happen(draft: Draft, event: DeskEvent): void {
 
 /** What follows from the new state, whatever led to it. */
 function follow(draft: Draft): void {
+  if (isIdle(draft)) return;
   refuseOffline(draft);
   checkDeadlines(draft);
   advance(draft);
@@ -162,6 +166,12 @@ function follow(draft: Draft): void {
   syncClocks(draft);
   planResync(draft);
   ask(draft);
+}
+
+/** Nothing to be done and nothing asked: most messages of most shadows. */
+function isIdle({ desk, ended }: Draft): boolean {
+  if (desk.commands.size > 0 || desk.lane !== undefined || ended.length > 0 || desk.overdue.size > 0) return false;
+  return desk.asking.answered >= desk.asking.needed && desk.resyncAt === undefined;
 }
 
 function onPublished(draft: Draft, writeId: WriteId): void {
@@ -210,8 +220,8 @@ function onTick(draft: Draft): void {
 /** Reads a shadow with open commands from time to time, even if all messages got lost. */
 function planResync(draft: Draft): void {
   const { linked, resyncAt } = draft.desk;
-  if (!linked || draft.openCommands().length === 0) {
-    delete draft.desk.resyncAt;
+  if (!linked || !hasOpen(draft)) {
+    if (resyncAt !== undefined) delete draft.desk.resyncAt;
     return;
   }
   if (resyncAt !== undefined && draft.now < resyncAt) return;
@@ -223,6 +233,7 @@ function planResync(draft: Draft): void {
 /** Drops from the desk what can no longer change: the ledger has it. */
 function tidy(draft: Draft): void {
   const { view } = draft.desk.sight;
+  if (!hasEnded(draft)) return;
   let kept = 0;
   for (const command of [...draft.desk.commands.values()].reverse()) {
     if (isOpenCommand(command) || command.endResult === 'not_yet') continue;
@@ -236,4 +247,14 @@ function tidy(draft: Draft): void {
     if (provable && kept < ENDED_MAX) kept += 1;
     else draft.forget(command.id);
   }
+}
+
+function hasOpen({ desk }: Draft): boolean {
+  for (const command of desk.commands.values()) if (isOpenCommand(command)) return true;
+  return false;
+}
+
+function hasEnded({ desk }: Draft): boolean {
+  for (const command of desk.commands.values()) if (!isOpenCommand(command)) return true;
+  return false;
 }

@@ -20,9 +20,8 @@ export interface DriftState {
   readonly ended: ReadonlyMap<FieldPointer, Command>;
 }
 
-/** When a field last agreed, on which version of its wish, and how often it left that state. */
+/** On which version of its wish a field agreed last, and how often it left that state. */
 export interface Agreement {
-  readonly at: EpochMs;
   readonly version: number;
   readonly flaps: number;
 }
@@ -51,28 +50,42 @@ export function driftAfter(
   touched: readonly FieldPointer[] | undefined,
   context: DriftContext,
 ): DriftStep {
-  const entries = new Map(state.entries);
-  const agreements = new Map(state.agreements);
+  // Almost every message changes neither: maps are copied only before their first change.
+  let entries: Map<FieldPointer, DriftEntry> | undefined;
+  let agreements: Map<FieldPointer, Agreement> | undefined;
   const changed = new Map<FieldPointer, DriftEntry | undefined>();
   for (const field of fieldsOf(state, desk, touched)) {
-    const before = entries.get(field);
+    const before = state.entries.get(field);
+    const agreed = state.agreements.get(field);
     const differs = isDrift(desk, field, context.model);
-    const agreed = agreements.get(field);
-    if (!differs && isAgreed(desk, field, context.model)) {
-      const version = markAt(desk.sight.view?.marks.desired, field)?.[1] ?? 0;
-      agreements.set(field, { at: context.now, version, flaps: agreed?.flaps ?? before?.flaps ?? 0 });
-    }
     const after = entryFor(field, { before, agreed, differs, desk, ended: state.ended.get(field) }, context);
+    const agreement = differs ? agreed : agreementOf(desk, field, { before, agreed }, context.model);
+    if (agreement !== undefined && (agreement.version !== agreed?.version || agreement.flaps !== agreed.flaps)) {
+      (agreements ??= new Map(state.agreements)).set(field, agreement);
+    }
+    if (sameEntry(before, after)) continue;
+    changed.set(field, after);
+    entries ??= new Map(state.entries);
     if (after === undefined) entries.delete(field);
     else entries.set(field, after);
-    if (before !== undefined && before.differs && !differs && agreements.has(field)) {
-      const known = agreements.get(field) as Agreement;
-      agreements.set(field, { ...known, flaps: before.flaps + 1 });
-    }
-    if (!sameEntry(before, after)) changed.set(field, after);
-    else if (before !== undefined) entries.set(field, before);
   }
-  return { state: { entries, agreements, ended: state.ended }, changed };
+  if (entries === undefined && agreements === undefined) return { state, changed };
+  return {
+    state: { entries: entries ?? state.entries, agreements: agreements ?? state.agreements, ended: state.ended },
+    changed,
+  };
+}
+
+function agreementOf(
+  desk: Desk,
+  field: FieldPointer,
+  { before, agreed }: { before: DriftEntry | undefined; agreed: Agreement | undefined },
+  model: Model,
+): Agreement | undefined {
+  if (!isAgreed(desk, field, model)) return agreed;
+  const version = markAt(desk.sight.view?.marks.desired, field)?.[1] ?? 0;
+  const flaps = before?.differs === true ? before.flaps + 1 : (agreed?.flaps ?? before?.flaps ?? 0);
+  return { version, flaps };
 }
 
 /** A command that ended without success holds its fields in the report until somebody acknowledges them. */
@@ -203,7 +216,9 @@ function entryFor(field: FieldPointer, facts: EntryFacts, context: DriftContext)
           ...(before?.detail === undefined ? {} : { detail: before.detail }),
         }
       : causeOfEnd(ended, field);
-  const lastAgreedAt = agreed?.at ?? before?.lastAgreedAt;
+  // It agreed until just now, as far as anybody saw.
+  const started = differs && before?.differs !== true;
+  const lastAgreedAt = started && agreed !== undefined ? context.now : before?.lastAgreedAt;
   const covered = ignoredBy({ ref: desk.ref, field }, context);
   // Acknowledged once is acknowledged while the same difference lasts.
   const same = before !== undefined && before.differs && differs && sameValue(before.desired, desired);
