@@ -31,12 +31,9 @@ export class DeskWorld {
   readonly #writes = new Map<WriteId, Write>();
   #view: ShadowView | undefined;
   readonly #history = new Map<CommandId, CommandStatus[]>();
-  /** Where our writes truly landed. */
-  readonly #landed = new Map<WriteId, number>();
   /** Every report the service took: version, state and claim. */
   readonly reports: { version: number; at: EpochMs; reported: JsonObject; claim: number | undefined; life: number }[] =
     [];
-  readonly #foreign: { version: number; life: number }[] = [];
   #life = 1;
   #tombstone = 0;
   #ids = 0;
@@ -116,7 +113,6 @@ export class DeskWorld {
 
   foreign(desired: JsonObject | null): void {
     this.#update({ state: { desired }, clientToken: 'console' });
-    this.#foreign.push({ version: this.record?.document.version ?? 0, life: this.#life });
   }
 
   delete(): void {
@@ -162,6 +158,10 @@ export class DeskWorld {
     if (twice) this.send(event);
   }
 
+  deliverAll(): void {
+    for (let turns = 0; this.mail.length > 0 && turns < 1_000; turns += 1) this.deliver(0, { twice: false });
+  }
+
   lose(index: number): void {
     if (this.mail.length > 0) this.mail.splice(index % this.mail.length, 1);
   }
@@ -177,9 +177,9 @@ export class DeskWorld {
     if (!this.desk.linked) this.link(true);
     this.send({ type: 'presence', presence: presence('online') });
     for (let round = 0; round < 60; round += 1) {
-      while (this.mail.length > 0) this.deliver(0, { twice: false });
+      this.deliverAll();
       this.act('obeys');
-      while (this.mail.length > 0) this.deliver(0, { twice: false });
+      this.deliverAll();
       this.advance(20_000);
     }
   }
@@ -229,20 +229,23 @@ export class DeskWorld {
   #checkNegative(command: Command): void {
     const spent = command.clock.leftMs <= 0;
     if (!spent && this.now < command.policy.expiresAt) throw new Error(`${command.id} ended before its deadline`);
+    // What stands at the service now, and stood there at the deadline, is what the snapshot must have shown.
     const version = command.version;
-    if (version === undefined) return;
-    const writes = [...this.#landed.values()];
-    if (!writes.includes(version) || this.#life !== 1) return;
-    const proof = this.reports.find(
-      ({ claim, reported, at }) =>
-        at + DESK_SETTINGS.answerMs * 3 < Math.min(this.now, command.policy.expiresAt) &&
-        claim !== undefined &&
-        claim >= version &&
-        command.fields.every(({ field, desired }) => desired === null || same(reported[field.slice(1)], desired)),
-    );
-    const overwritten = this.#foreign.some((write) => write.version > version) || this.stored.size > 1;
-    if (proof !== undefined && !overwritten)
+    const last = this.reports.at(-1);
+    const { document } = this.record ?? {};
+    if (version === undefined || document === undefined || last === undefined) return;
+    if (last.life !== this.#life || command.incarnation !== this.desk.sight.view?.incarnation) return;
+    // The earliest instant at which one of its clocks can have run out.
+    const { expiresAt, applyWithinMs } = command.policy;
+    const old = last.at <= Math.min(expiresAt, (command.sentAt ?? this.now) + applyWithinMs);
+    const stands = command.fields.every(({ field, desired }) => {
+      if (desired === null) return true;
+      const key = field.slice(1);
+      return same(document.state.desired?.[key], desired) && same(document.state.reported?.[key], desired);
+    });
+    if (old && stands && (last.claim ?? 0) >= version) {
       throw new Error(`${command.id} ended ${command.status} against the evidence`);
+    }
   }
 
   #publish(write: Write): void {
@@ -257,8 +260,8 @@ export class DeskWorld {
       clientToken: tokenOf(write.id),
     };
     const rejected = this.#update(body);
-    if (rejected === undefined) this.#landed.set(write.id, this.record?.document.version ?? 0);
-    else this.#say({ type: 'rejected', writeId: write.id, code: rejected.code, message: rejected.message });
+    if (rejected !== undefined)
+      this.#say({ type: 'rejected', writeId: write.id, code: rejected.code, message: rejected.message });
   }
 
   #update(body: JsonObject): { code: number; message: string } | undefined {
@@ -280,7 +283,7 @@ export class DeskWorld {
   }
 
   #get(serial: number): void {
-    this.mail.push({ type: 'asked', serial });
+    this.send({ type: 'asked', serial });
     if (this.record === undefined) {
       this.#say({ type: 'absent', serial });
       return;

@@ -142,14 +142,21 @@ function dropOlderAttempts(draft: Draft, write: Write): void {
   }
 }
 
-/** A write that surely had no effect. Ended commands that waited for it have nothing left in desired. */
+/** A write that surely had no effect. */
 export function dropped(draft: Draft, write: Write): void {
   draft.setWrite({ ...write, state: 'dropped' });
+  releaseEnded(draft, write);
+}
+
+/** Ended commands that only waited for this write have nothing of theirs in desired. */
+export function releaseEnded(draft: Draft, write: Write): void {
   if (write.purpose !== 'commands') return;
   for (const id of write.commandIds) {
     const command = draft.command(id);
     if (command === undefined || isOpenCommand(command) || command.version !== undefined) continue;
-    if (command.endResult === 'not_yet') draft.apply(id, { type: 'ending', result: 'withdrawn' });
+    if (command.endResult === 'not_yet' && !isCarried(draft, command)) {
+      draft.apply(id, { type: 'ending', result: 'withdrawn' });
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { assert } from '../assert.ts';
 import { epochMs, type CommandId, type FieldPointer } from '../brand.ts';
 import { isOpenCommand, isOpenField } from '../command/clocks.ts';
 import type { Command, Successor } from '../command/command.ts';
@@ -12,7 +13,7 @@ import { markAt, sourceOf, type ShadowView } from '../view/view.ts';
 import { isAnswered, later, need } from './asking.ts';
 import type { Guard, LaneTask } from './desk.ts';
 import type { Draft } from './draft.ts';
-import { dropped, landed } from './landing.ts';
+import { dropped, landed, releaseEnded } from './landing.ts';
 
 /** At most this many commands share a request, so that one look at a long queue stays cheap. */
 const MERGED_MAX = 64;
@@ -24,6 +25,12 @@ export function advance(draft: Draft): void {
     const { lane } = draft.desk;
     if (lane === undefined ? !begin(draft) : !proceed(draft, lane)) return;
   }
+}
+
+/** A lost result that a snapshot can now tell: before deadlines are judged, for it may be evidence. */
+export function settleLost(draft: Draft): void {
+  const { lane, linked } = draft.desk;
+  if (linked && lane?.stage === 'resolving' && isAnswered(draft, lane.serial)) resolve(draft, lane);
 }
 
 /** True: look again. */
@@ -98,8 +105,10 @@ function findWork(draft: Draft): Work | undefined {
   const queued: Command[] = [];
   let ending: Command | undefined;
   for (const command of draft.desk.commands.values()) {
-    if (command.status === 'queued' && queued.length < MERGED_MAX) queued.push(command);
-    else if (
+    if (command.status === 'queued' && queued.length < MERGED_MAX) {
+      // Overdue ones wait for their end, not for their turn.
+      if (!draft.desk.overdue.has(command.id)) queued.push(command);
+    } else if (
       ending === undefined &&
       !isOpenCommand(command) &&
       command.endResult === 'not_yet' &&
@@ -145,8 +154,9 @@ function untilAlone(draft: Draft, queued: readonly Command[]): readonly Command[
   return stop < 0 ? queued : queued.slice(0, stop);
 }
 
+/** Waits to be written. An overdue one waits for its end. */
 function isQueued(draft: Draft, id: CommandId): boolean {
-  return draft.command(id)?.status === 'queued';
+  return draft.command(id)?.status === 'queued' && !draft.desk.overdue.has(id);
 }
 
 function beginEnding(draft: Draft, command: Command): boolean {
@@ -313,8 +323,8 @@ function openPatch(draft: Draft, ids: readonly CommandId[]): JsonObject {
 function resolve(draft: Draft, lane: Extract<LaneTask, { stage: 'resolving' }>): void {
   const { view } = draft.desk.sight;
   const { write: lost } = lane;
+  assert(view !== undefined, 'an answered get leaves a view');
   draft.clearLane();
-  if (view === undefined) return;
   if (lost.purpose === 'nudge') {
     dropped(draft, lost);
     return;
@@ -400,6 +410,7 @@ export function onRejected(draft: Draft, refused: Write, { code, message }: { co
   const { lane } = draft.desk;
   const current = lane !== undefined && lane.stage !== 'reading' && lane.write.id === refused.id ? lane : undefined;
   draft.setWrite({ ...refused, state: 'rejected' });
+  releaseEnded(draft, refused);
   if (current !== undefined) draft.clearLane();
   if (code === 409 && refused.ifVersion !== undefined) {
     if (current !== undefined) conflicted(draft, current, refused);
@@ -454,7 +465,5 @@ function refuse(draft: Draft, refused: Write, { code, message }: { code: number;
     const command = draft.command(id);
     if (command === undefined) continue;
     draft.apply(id, { type: 'rejected', code: problem, message: `${code} ${message}`.trim(), by: 'service' });
-    if (!isOpenCommand(command) && command.endResult === 'not_yet')
-      draft.apply(id, { type: 'ending', result: 'withdrawn' });
   }
 }

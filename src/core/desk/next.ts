@@ -11,7 +11,7 @@ import { ask, asked, need, unanswered } from './asking.ts';
 import { checkDeadlines, refuseOffline, syncClocks } from './deadlines.ts';
 import type { Desk, DeskContext, DeskEvent, DeskStep } from './desk.ts';
 import { Draft } from './draft.ts';
-import { advance, loseTrack, onRejected } from './lane.ts';
+import { advance, loseTrack, onRejected, settleLost } from './lane.ts';
 import { dropped, settleEnded } from './landing.ts';
 import { look, onAbsent, onAccepted, onDeleted, onHoldOver, onRead, onUnread } from './seeing.ts';
 
@@ -153,10 +153,11 @@ function happen(draft: Draft, event: DeskEvent): void {
 /** What follows from the new state, whatever led to it. */
 function follow(draft: Draft): void {
   if (isIdle(draft)) return;
+  settleLost(draft);
+  if (draft.lookAgain) look(draft, false);
   refuseOffline(draft);
   checkDeadlines(draft);
   advance(draft);
-  if (draft.lookAgain) look(draft, false);
   settleEnded(draft);
   if (draft.desk.lane === undefined) {
     advance(draft);

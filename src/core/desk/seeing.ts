@@ -59,12 +59,10 @@ export function onAbsent(draft: Draft, serial: number): void {
   const { pending } = draft.desk.asking;
   const known = draft.desk.sight.view;
   const place = { ref: draft.desk.ref, now: draft.now };
-  if (pending?.serial === serial) {
-    if (known === undefined) {
-      draft.desk.sight = { ...draft.desk.sight, view: absentView(place.ref, 1, place.now) };
-    } else if (pending.incarnation === known.incarnation && (pending.version > 0 || pending.landed)) {
-      draft.desk.sight = newIncarnation(draft.desk.sight, place);
-    }
+  if (known === undefined) {
+    draft.desk.sight = { ...draft.desk.sight, view: absentView(place.ref, 1, place.now) };
+  } else if (pending?.serial === serial && pending.incarnation === known.incarnation) {
+    if (pending.version > 0 || pending.landed) draft.desk.sight = newIncarnation(draft.desk.sight, place);
   }
   answered(draft, serial);
   draft.desk.fresh = true;
