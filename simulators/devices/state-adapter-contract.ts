@@ -4,7 +4,7 @@ import { jsonEqual } from '../../src/core/json/json-equal.ts';
 import { overlaps, parsePointer } from '../../src/core/json/json-pointer.ts';
 import type { JsonValue } from '../../src/core/json/json.ts';
 import type { FieldApplied, FieldReading, StateAdapter } from '../../src/ports/state-adapter.ts';
-import { unfit } from '../../src/protocol/journal-record.ts';
+import { unfit } from '../../src/core/reconcile/unfit.ts';
 
 /** Those of vitest, jest or node:test, whichever the adapter's author uses. */
 export interface TestApi {

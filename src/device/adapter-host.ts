@@ -1,11 +1,12 @@
 import { monotonicMs, type FieldPointer } from '../core/brand.ts';
 import type { JsonValue } from '../core/json/json.ts';
+import { keysOf } from '../core/json/json-pointer.ts';
 import type { FieldValue } from '../core/model/model.ts';
 import type { FieldApplied } from '../core/reconcile/answers.ts';
 import { tidyCode, tidyMessage } from '../core/reconcile/field-state.ts';
 import type { Busy, Reading } from '../core/reconcile/judge-field.ts';
 import type { ReconcileLimits } from '../core/reconcile/limits.ts';
-import { unfit } from '../protocol/journal-record.ts';
+import { unfit } from '../core/reconcile/unfit.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { FieldReading, StateAdapter } from '../ports/state-adapter.ts';
@@ -27,6 +28,8 @@ export interface HostOptions {
 export class AdapterHost {
   readonly #options: HostOptions;
   #reading: Promise<unknown> | undefined;
+  /** What a slow reading brought after its pass had gone on without it. */
+  #late: [FieldPointer, Reading][] | undefined;
   #call: { readonly fields: readonly FieldPointer[]; overdue: boolean } | undefined;
 
   constructor(options: HostOptions) {
@@ -47,10 +50,36 @@ export class AdapterHost {
     });
   }
 
-  /** A reading for every field of the adapter. Never rejects. */
-  async read(): Promise<[FieldPointer, Reading][]> {
+  /**
+   * A reading for every field of the adapter. With `patienceMs` a slow one is unreadable for now; when it ends, somebody
+   * is told to ask again and gets it. Never rejects.
+   */
+  read(patienceMs?: number): Promise<readonly [FieldPointer, Reading][]> {
+    const late = this.#late;
+    this.#late = undefined;
+    if (late !== undefined) return Promise.resolve(late);
+    if (this.#reading !== undefined) {
+      return Promise.resolve(this.#unreadable('adapter_timeout', 'the last reading has not ended yet'));
+    }
+    if (patienceMs === undefined) return this.#readToTheEnd();
+    const { clock, onLateEnd } = this.#options;
+    return new Promise((resolve) => {
+      let slow = false;
+      const cancel = clock.at(monotonicMs(clock.monotonic() + patienceMs), () => {
+        slow = true;
+        resolve(this.#unreadable('adapter_slow', `the adapter takes longer than ${patienceMs} ms to read`));
+      });
+      void this.#readToTheEnd().then((readings) => {
+        cancel();
+        if (!slow) return resolve(readings);
+        this.#late = readings;
+        onLateEnd();
+      });
+    });
+  }
+
+  async #readToTheEnd(): Promise<[FieldPointer, Reading][]> {
     const { adapter, limits } = this.#options;
-    if (this.#reading !== undefined) return this.#unreadable('adapter_timeout', 'the last reading has not ended yet');
     const outcome = await this.#guarded(
       (signal) => adapter.read(signal),
       limits.readTimeoutMs,
@@ -152,7 +181,7 @@ export class AdapterHost {
   #readings(answer: readonly FieldReading[]): [FieldPointer, Reading][] {
     const byField = new Map<FieldPointer, Reading>();
     for (const reading of Array.isArray(answer) ? (answer as readonly FieldReading[]) : []) {
-      if (reading?.field !== undefined) byField.set(reading.field, tidyReading(reading));
+      if (reading?.field !== undefined) byField.set(reading.field, tidyReading(reading, keysOf(reading.field).length));
     }
     return this.adapter.fields.map((field) => [
       field,
@@ -169,14 +198,20 @@ export class AdapterHost {
   }
 }
 
-function tidyReading(reading: FieldReading): Reading {
+/** As readers of the reconciler's member accept it. */
+const BY_CHARACTERS_MAX = 64;
+
+function tidyReading(reading: FieldReading, depth: number): Reading {
   if ('unreadable' in reading) {
     const { code, message } = reading.unreadable;
     return { unreadable: { code: tidyCode(String(code)), message: tidyMessage(String(message)) } };
   }
-  const reason = unfit(reading.value);
+  const reason = unfit(reading.value, depth);
   if (reason !== undefined) return { unreadable: { code: 'not_json', message: `the adapter read ${reason}` } };
-  return { value: reading.value, ...(reading.by === undefined ? {} : { by: reading.by }) };
+  return {
+    value: reading.value,
+    ...(reading.by === undefined ? {} : { by: tidyMessage(String(reading.by), BY_CHARACTERS_MAX) }),
+  };
 }
 
 function tidyApplied(answer: FieldApplied): FieldApplied {

@@ -63,9 +63,11 @@ export async function runPass(
   context: PassContext,
 ): Promise<PassResult> {
   const readings = new Map<FieldPointer, Reading>();
-  const slowAt = monotonicMs(context.clock.monotonic() + context.limits.slowMs);
   let applied = 0;
-  await readInto(readings, [...context.hosts.values()]);
+  // Somebody who waits for an answer is not kept waiting by a slow sensor; a mere look has the time.
+  const patienceMs = must ? context.limits.slowMs : undefined;
+  await readInto(readings, [...context.hosts.values()], patienceMs);
+  const slowAt = monotonicMs(context.clock.monotonic() + context.limits.slowMs);
   for (let round = 1; ; round += 1) {
     const planned = planNow(view, readings, context);
     const calls = wantedCalls(planned.calls, context);
@@ -82,6 +84,7 @@ export async function runPass(
     await readInto(
       readings,
       [...adapters].flatMap((name) => context.hosts.get(name) ?? []),
+      patienceMs,
     );
     context.failpoint('device.afterReadback.beforeReport');
     if (ended.includes(false)) {
@@ -91,8 +94,12 @@ export async function runPass(
   }
 }
 
-async function readInto(readings: Map<FieldPointer, Reading>, hosts: readonly AdapterHost[]): Promise<void> {
-  const answers = await Promise.all(hosts.map((host) => host.read()));
+async function readInto(
+  readings: Map<FieldPointer, Reading>,
+  hosts: readonly AdapterHost[],
+  patienceMs: number | undefined,
+): Promise<void> {
+  const answers = await Promise.all(hosts.map((host) => host.read(patienceMs)));
   for (const answer of answers) for (const [field, reading] of answer) readings.set(field, reading);
 }
 
@@ -197,6 +204,7 @@ function outcomeOf({
     must,
     readings: new Map(readings),
     states,
+    unfinished: calls.length > 0,
     adopt: planned.adopt.map(({ field, value }) => ({ field, value, was: valueAt(view?.desired, field) ?? null })),
     ...(planned.wakeAt === undefined ? {} : { wakeAt: planned.wakeAt }),
   };

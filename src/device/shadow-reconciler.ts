@@ -80,8 +80,15 @@ export class ShadowReconciler {
       await this.#persist({ durable: true });
     }
     for (const adapter of adapters) {
-      const cancel = adapter.watch?.(() => this.handle({ type: 'local_change' }));
-      if (cancel !== undefined) this.#watches.push(cancel);
+      try {
+        const cancel = adapter.watch?.(() => this.handle({ type: 'local_change' }));
+        if (cancel !== undefined) this.#watches.push(cancel);
+      } catch (error) {
+        log.warn(
+          { shadow: this.key, adapter: adapter.name, error },
+          'a state adapter cannot watch; it is read instead',
+        );
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { epochMs, monotonicMs, type EpochMs, type FieldPointer, type MonotonicMs } from '../core/brand.ts';
-import { isJsonObject, objectFrom, type JsonObject, type JsonValue } from '../core/json/json.ts';
+import { objectFrom, type JsonObject, type JsonValue } from '../core/json/json.ts';
 import type { FieldMemory, Memory } from '../core/reconcile/memory.ts';
 
 /**
@@ -128,27 +128,3 @@ export function retriesIn(record: JsonObject): { field: string; code: string; me
       : [{ field, code: retry.code, message: retry.message, ...(retry.at === undefined ? {} : { at: retry.at }) }],
   );
 }
-
-/** Whether a value from an adapter can stand in a shadow: JSON, no null inside arrays, not too deep (R12, R24, R26). */
-export function unfit(value: unknown, depth = 0): string | undefined {
-  if (depth > VALUE_DEPTH_MAX) return `deeper than ${VALUE_DEPTH_MAX} levels`;
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'a number that JSON cannot hold';
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') return undefined;
-  if (Array.isArray(value)) {
-    if (value.some((item) => item === null)) return 'null inside an array';
-    return firstOf(value, depth);
-  }
-  if (isJsonObject(value)) return firstOf(Object.values(value), depth);
-  return `a ${typeof value}, which JSON cannot hold`;
-}
-
-function firstOf(values: readonly unknown[], depth: number): string | undefined {
-  for (const value of values) {
-    const reason = unfit(value, depth + 1);
-    if (reason !== undefined) return reason;
-  }
-  return undefined;
-}
-
-/** The service counts from the root of the section; a field is at least one level down. */
-const VALUE_DEPTH_MAX = 6;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startSimulator, type Simulator } from '../../simulators/testing.ts';
 import { composeDevice } from '../../src/compose-device.ts';
+import type { ShadowName } from '../../src/core/brand.ts';
 import { NO_MODEL } from '../../src/core/model/model.ts';
 import type { Device } from '../../src/device/device.ts';
 import { App } from '../support/app.ts';
@@ -79,4 +80,39 @@ test('a field that the device does not have is refused by name, and the others a
   expect(cloud.document('heater')?.state.reported).toMatchObject({
     reconciler: { version: 2, fields: { '/tagretC': { outcome: 'refused', code: 'no_adapter' } } },
   });
+});
+
+test('classic and named shadows of one thing are independent: one that hangs does not hold up the other', async () => {
+  const stuck = new TestHardware({ '/a': 1 }, 'stuck');
+  stuck.obey = () => new Promise(() => undefined);
+  const free = new TestHardware({ '/a': 1 }, 'free');
+  const composed = composeDevice({
+    thingName: thing('pump'),
+    shadows: [
+      { model: NO_MODEL, adapters: [stuck] },
+      { shadowName: 'drive' as ShadowName, model: NO_MODEL, adapters: [free] },
+    ],
+    mqtt: { url: cloud.mqttUrl, protocol: 'mqtt311' },
+  });
+  if (!composed.ok) throw new Error(composed.problem.message);
+  device = composed.value;
+  await device.start();
+  await eventually(() => cloud.document('pump') && cloud.document('pump/drive'));
+
+  await app.desire('pump', { a: 2 });
+  await app.desire('pump', { a: 3 }, 'drive');
+
+  await eventually(() => cloud.document('pump/drive')?.state.reported?.['a'] === 3);
+  expect(cloud.document('pump')?.state.reported?.['a']).toBe(1);
+  expect([stuck.effects, free.effects].map((effects) => effects.map(({ value }) => value))).toEqual([[2], [3]]);
+});
+
+test('after the connection is cut the device asks, and does what was wished meanwhile', async () => {
+  await start(new TestHardware({ '/targetC': 20 }));
+  await eventually(() => cloud.document('heater'));
+
+  cloud.cut('heater');
+  await app.desire('heater', { targetC: 25 });
+
+  await eventually(() => cloud.document('heater')?.state.reported?.['targetC'] === 25);
 });

@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest';
+import { problem } from '../../src/core/problem.ts';
+import { fail, ok } from '../../src/core/result.ts';
+import type { Journal } from '../../src/ports/journal.ts';
 import type { JsonValue } from '../../src/core/json/json.ts';
 import { DeviceWorld, modelWith, type BootOptions } from '../support/device-world.ts';
 import { field, TestHardware } from '../support/test-device.ts';
@@ -843,4 +846,98 @@ test('an orderly stop finishes the pass, reports, and leaves no intent behind', 
   const journal = await world.journal.open();
   expect(journal.ok && journal.value.records.get('thing')).not.toHaveProperty('intent');
   expect(field('/a')).toBe('/a');
+});
+
+test('I12 a sensor that hangs or is slow keeps no other field waiting', async () => {
+  const world = new DeviceWorld();
+  const slow = new TestHardware({ '/slow': 1 }, 'slow');
+  await world.boot([slow, new TestHardware({ '/free': 1 }, 'free')]);
+  await world.run(1_000);
+  slow.beforeRead = () =>
+    new Promise((resolve) => world.clock.at((world.clock.monotonic() + 5_000) as never, () => resolve()));
+  world.desire({ free: 2, slow: 2 });
+  await world.run(1_200);
+  expect(world.reported('free')).toBe(2);
+  expect(world.said.fields?.['/slow']).toMatchObject({ outcome: 'retrying', code: 'adapter_slow' });
+  await world.run(30_000);
+  expect(world.reported('slow')).toBe(2);
+  const before = world.reports().length;
+  await world.run(3_600_000);
+  expect(world.reports().length).toBe(before);
+  slow.beforeRead = () => new Promise(() => undefined);
+  world.desire({ free: 3 });
+  await world.run(1_200);
+  expect(world.reported('free')).toBe(3);
+  world.desire({ free: 4 });
+  await world.run(100);
+  expect(world.reported('free')).toBe(4);
+});
+
+test('C17 with a journal that cannot be written the device goes on and reports the truth', async () => {
+  const world = new DeviceWorld();
+  const full: Journal = {
+    open: () => Promise.resolve(ok({ records: new Map() })),
+    write: () => Promise.resolve(fail(problem('journal_unavailable', 'no space left on device'))),
+    close: () => Promise.resolve(),
+  };
+  await world.boot(new TestHardware({ '/a': 1 }), { journal: full });
+  world.desire({ a: 2 });
+  await world.run(1_000);
+  expect(world.reported('a')).toBe(2);
+  expect(world.logged.map(({ message }) => message)).toContain('the journal could not be written');
+});
+
+test('a value that takes effect at a restart is deferred, and done after it', async () => {
+  const { world, hardware } = await running();
+  hardware.obey = ({ field: name }) => ({ field: name, result: 'deferred', until: 'restart' });
+  world.desire({ a: 2 });
+  await world.run(60_000);
+  expect(world.said.fields?.['/a']).toEqual({ outcome: 'deferred', until: 'restart' });
+  expect(hardware.effects).toHaveLength(1);
+  await world.device?.stop();
+  hardware.values.set('/a', 2);
+  await world.boot(hardware);
+  await world.run(2_000);
+  expect(world.reported('a')).toBe(2);
+  expect(world.said.fields ?? {}).toEqual({});
+  expect(hardware.effects).toHaveLength(1);
+});
+
+test('an adapter that cannot watch is read instead', async () => {
+  const world = new DeviceWorld();
+  const hardware = new TestHardware({ '/a': 1 });
+  hardware.watch = () => {
+    throw new Error('no inotify');
+  };
+  await world.boot(hardware);
+  hardware.values.set('/a', 2);
+  await world.run(90_000);
+  expect(world.reported('a')).toBe(2);
+});
+
+test('adopt: a value that the model forbids is not adopted', async () => {
+  const model = modelWith({ a: { type: 'number', maximum: 10, 'x-shadow': { onLocalChange: 'adopt' } } });
+  const { world, hardware } = await running({ '/a': 1 }, { model });
+  world.desire({ a: 2 });
+  await world.run(1_000);
+  hardware.turn('/a', 99);
+  await world.run(1_000);
+  expect(world.document.state.desired).toEqual({ a: 2 });
+  expect(hardware.values.get('/a')).toBe(2);
+});
+
+test.each([
+  ['half a character', '\ud83d'],
+  ['NUL', 'a\0b'],
+  ['null in an object', { x: null }],
+  ['nine levels', { a: { a: { a: { a: { a: { a: { a: { a: 1 } } } } } } } }],
+  ['no number', Number.NaN],
+])('a reading that holds %s is unreadable, and the other fields are reported', async (_what, value) => {
+  const world = new DeviceWorld();
+  const odd = new TestHardware({ '/odd': 1 }, 'odd');
+  odd.values.set('/odd', value as never);
+  await world.boot([odd, new TestHardware({ '/fine': 1 }, 'fine')]);
+  await world.run(1_000);
+  expect(world.reported('fine')).toBe(1);
+  expect(world.said.fields?.['/odd']).toMatchObject({ outcome: 'retrying', code: 'not_json' });
 });

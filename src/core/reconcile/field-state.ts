@@ -34,7 +34,10 @@ export function tidyCode(code: string): string {
 
 /** One line of at most `MESSAGE_CHARACTERS_MAX` characters; never cut inside a surrogate pair. */
 export function tidyMessage(message: string, max: number = MESSAGE_CHARACTERS_MAX): string {
-  const line = message.replace(/[\u0000-\u001f\u007f]+/g, ' ').trim();
+  const line = message
+    .replace(/[\u0000-\u001f\u007f]+/g, ' ')
+    .replace(/\p{Surrogate}/gu, '\ufffd')
+    .trim();
   if (line.length <= max) return line;
   return `${line.slice(0, max - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }

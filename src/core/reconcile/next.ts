@@ -350,6 +350,7 @@ class Conversation {
     if (!draft.synced) return;
     const waiting = draft.outcome;
     draft.outcome = waiting?.must === true ? { ...outcome, must: true } : outcome;
+    if (outcome.unfinished) this.#want('look');
     if (outcome.wakeAt === undefined) delete this.#timers.retry;
     else this.#timers.retry = outcome.wakeAt;
     const { pollMs } = this.#context.limits;

@@ -106,10 +106,17 @@ function judgeAll(input: PlanInput, moment: Moment, limits: ReconcileLimits): Ju
       limits,
     );
     memory.set(field, judged.memory);
-    judgements.set(field, judged.judgement);
+    judgements.set(field, adoptable(field, judged.judgement, model));
     if (judged.judgement.kind === 'listed') states.set(field, judged.judgement.state);
   }
   return { judgements, states, memory };
+}
+
+/** What the model would refuse from an app is not adopted from the device either; the wish is enforced instead. */
+function adoptable(field: FieldPointer, judgement: Judgement, model: Model): Judgement {
+  if (judgement.kind !== 'adopt') return judgement;
+  const allowed = model.violations(objectFromLeaves([[field, judgement.value]])).length === 0;
+  return allowed ? judgement : { kind: 'apply' };
 }
 
 const NOT_READ: Reading = { unreadable: { code: 'not_read', message: 'the adapter did not read this field' } };

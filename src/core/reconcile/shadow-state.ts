@@ -66,6 +66,8 @@ export interface PassOutcome {
   readonly readings: ReadonlyMap<FieldPointer, Reading>;
   readonly states: ReadonlyMap<FieldPointer, FieldState>;
   readonly adopt: readonly Adoption[];
+  /** The pass became slow before everything was tried: another one is to go on. */
+  readonly unfinished: boolean;
   readonly wakeAt?: MonotonicMs;
 }
 
