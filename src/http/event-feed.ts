@@ -21,6 +21,8 @@ export interface FramePage {
   readonly through: number;
   readonly oldest: number;
   readonly newest: number;
+  /** The reader was told to list anew and goes on after `through`, wherever it was before. */
+  readonly restart?: boolean;
 }
 
 /** What the newest listeners need; older ones read the ledger. */

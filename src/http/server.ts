@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
+import { setMaxListeners } from 'node:events';
+import { STATUS_CODES } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { problem, type Problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
@@ -7,6 +9,7 @@ import { parseJson } from '../protocol/json-text.ts';
 import { consoleRoutes } from './console-files.ts';
 import { guard } from './guard.ts';
 import { methodsOf, type RouteShape } from './methods.ts';
+import { PROBLEM_TYPE, problemDetails } from './problem-response.ts';
 import { answer, type HttpParts, type RouteParts } from './respond.ts';
 import { commandRoutes } from './routes/commands.ts';
 import { driftRoutes } from './routes/drift.ts';
@@ -41,6 +44,8 @@ const BODY_DEPTH_MAX = 12;
 
 export function createHttpServer(parts: HttpParts): HttpServer {
   const closing = new AbortController();
+  // One per open stream and wait; they go when it ends.
+  setMaxListeners(0, closing.signal);
   const app = fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
@@ -50,6 +55,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
     genReqId: () => randomUUID(),
     routerOptions: { maxParamLength: 256 },
     http: { maxHeaderSize: HEADER_BYTES_MAX, headersTimeout: 10_000 },
+    clientErrorHandler: (error, socket) => refuseBytes(error, socket),
     frameworkErrors: (error, request, reply) => void answer(parts, request, reply, problemFromFastify(error)),
   });
   readBodiesAsJson(app);
@@ -92,9 +98,35 @@ export function createHttpServer(parts: HttpParts): HttpServer {
   };
 }
 
+/** What is no HTTP, too much of it, or too slow: answered before there is a request, in the same form. */
+function refuseBytes(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (!socket.writable || socket.destroyed) return;
+  const [status, words] = REFUSED_BYTES[error.code ?? ''] ?? ([400, 'the bytes are no HTTP request'] as const);
+  const found = problemDetails(problem('invalid_request', words), { instance: '', requestId: randomUUID() });
+  const body = JSON.stringify({ ...found, status });
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: ${PROBLEM_TYPE}\r\ncache-control: no-store\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+const REFUSED_BYTES: Readonly<Record<string, readonly [number, string]>> = {
+  HPE_HEADER_OVERFLOW: [431, `the headers have more than ${HEADER_BYTES_MAX} bytes`],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not arrive in time'],
+};
+
 /** Bytes become JSON by the same parser as MQTT payloads; every other content type is refused. */
 function readBodiesAsJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
+  app.addHook('preParsing', (request, _reply, _payload, done) => {
+    const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = request.headers;
+    // Not undone here: a small body could become a large one (attack B-18), and JSON is UTF-8 (B-19).
+    const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type)?.[1] ?? 'utf-8';
+    if (encoding.toLowerCase() === 'identity' && /^utf-?8$/i.test(charset)) return done();
+    done(
+      new BodyProblem(problem('unsupported_media_type', 'a request body is application/json in UTF-8, not compressed')),
+    );
+  });
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
     if (body.byteLength === 0) return done(null, undefined);
     const parsed = parseJson(body, { bytesMax: BODY_BYTES_MAX, depthMax: BODY_DEPTH_MAX });

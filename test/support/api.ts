@@ -25,6 +25,7 @@ import { got } from './cloud.ts';
 import { eventually } from './eventually.ts';
 import { Contract } from './open-api.ts';
 import { temporaryFolder, type TemporaryFolder } from './temporary-folder.ts';
+import { TcpProxy } from './tcp-proxy.ts';
 import { TestHardware, thing } from './test-device.ts';
 
 export interface Answer {
@@ -62,6 +63,8 @@ export const HEATER = {
 export class ApiWorld {
   readonly contract = new Contract();
   readonly simulator: Simulator;
+  /** Between the cloud and the broker, to be taken away. */
+  readonly broker: TcpProxy;
   readonly cloud: Engine;
   readonly ledger: Ledger;
   readonly access: WatchedAccess | undefined;
@@ -81,7 +84,9 @@ export class ApiWorld {
     server: HttpServer;
     url: string;
     folder: TemporaryFolder;
+    broker: TcpProxy;
   }) {
+    this.broker = parts.broker;
     this.simulator = parts.simulator;
     this.cloud = parts.cloud;
     this.ledger = parts.ledger;
@@ -99,6 +104,7 @@ export class ApiWorld {
     streamsMax,
   }: { file?: object; log?: Log; streamsMax?: number } = {}): Promise<ApiWorld> {
     const simulator = await startSimulator();
+    const broker = await new TcpProxy(Number(new URL(simulator.mqttUrl).port)).open();
     const folder = temporaryFolder();
     const clock = new SystemClock();
     const random = new SystemRandom();
@@ -112,7 +118,12 @@ export class ApiWorld {
       mappings: [{ things: '*heater*', model, schema: HEATER as unknown as JsonObject }],
     };
     const cloud = new Engine({
-      transport: got(mqttTransport({ url: simulator.mqttUrl, clientId: 'api-cloud' }, { clock, random, log: SILENT })),
+      transport: got(
+        mqttTransport(
+          { url: `mqtt://127.0.0.1:${broker.port}`, clientId: 'api-cloud' },
+          { clock, random, log: SILENT },
+        ),
+      ),
       ...{ ledger, clock, random, log, modelOf: models.modelOf },
       ...(access === undefined ? {} : { gate: createPublishGate(access) }),
     });
@@ -124,7 +135,7 @@ export class ApiWorld {
       ...(streamsMax === undefined ? {} : { streamsMax }),
     });
     const { url } = got(await server.listen({ host: '127.0.0.1', port: 0 }));
-    return new ApiWorld({ simulator, cloud, ledger, access, accessFile, server, url, folder });
+    return new ApiWorld({ simulator, cloud, ledger, access, accessFile, server, url, folder, broker });
   }
 
   /** A key for a role of the access file. */
@@ -200,6 +211,7 @@ export class ApiWorld {
     await this.#server.close();
     this.access?.close();
     await this.cloud.stop();
+    await this.broker.close();
     await this.simulator.stop();
     this.#folder.remove();
   }

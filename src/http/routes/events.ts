@@ -205,8 +205,9 @@ class EventStream {
         if (!this.#canWrite()) return;
         this.#write(frame);
       }
-      if (page.through > this.#after) this.#after = page.through;
-      this.#more ||= page.through < page.newest && page.frames.length > 0;
+      if (page.restart === true) this.#after = page.through;
+      else this.#after = Math.max(this.#after, page.through);
+      this.#more ||= page.restart === true || (page.through < page.newest && page.frames.length > 0);
     }
   }
 
@@ -217,9 +218,9 @@ class EventStream {
     if (oldest <= this.#after + 1 && this.#after <= newest) return page.value;
     const next = this.#after > newest ? newest : oldest - 1;
     this.#parts.response.write(`id: ${next}\nevent: gap\ndata: ${JSON.stringify({ oldest, newest })}\n\n`);
-    this.#after = next;
     this.#told = next;
-    return page.value;
+    // What is older is in the list; from here on nothing is missing.
+    return { frames: [], through: next, oldest, newest, restart: true };
   }
 
   #canWrite(): boolean {
