@@ -155,7 +155,7 @@ export class MemoryLedger implements Ledger {
     return ok({ items, ...(end < rows.length ? { next: String(end) } : {}) });
   }
 
-  async driftCounts(filter: DriftFilter): Promise<Result<DriftCounts>> {
+  async driftCounts(filter: DriftFilter, olderThan?: readonly EpochMs[]): Promise<Result<DriftCounts>> {
     const all = this.#driftMatching(filter);
     const listed = all.filter((entry) => isListed(entry, filter));
     const byCause: Partial<Record<DriftCause, number>> = {};
@@ -164,6 +164,9 @@ export class MemoryLedger implements Ledger {
       fields: listed.length,
       shadows: new Set(listed.map(({ ref }) => shadowKey(ref))).size,
       byCause,
+      ...(olderThan === undefined
+        ? {}
+        : { olderThan: olderThan.map((at) => listed.filter(({ firstSeenAt }) => firstSeenAt < at).length) }),
       ignored: all.filter(({ ignoredBy }) => ignoredBy !== undefined).length,
       acknowledged: all.filter(({ acknowledged }) => acknowledged !== undefined).length,
     });

@@ -50,7 +50,8 @@ export interface Cloud {
   follow(refs: readonly ShadowRef[]): Promise<Result<void>>;
 
   drift(filter: DriftFilter, page: PageRequest): Promise<Result<Page<DriftEntry>>>;
-  driftCounts(filter: DriftFilter): Promise<Result<DriftCounts>>;
+  /** `agesMs` are lengths, to count the drift older than each (`olderThan`). */
+  driftCounts(filter: DriftFilter, agesMs?: readonly number[]): Promise<Result<DriftCounts>>;
   /** The fleet in numbers; `ages` are lengths, to count the drift older than each. */
   overview(agesMs: readonly number[]): Promise<Result<FleetOverview>>;
   acknowledgeDrift(target: DriftTarget, by: Actor, reason?: string): Promise<Result<DriftEntry>>;

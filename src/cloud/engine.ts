@@ -315,9 +315,13 @@ export class Engine implements Cloud {
     return this.#options.ledger.drift(filter, page);
   }
 
-  async driftCounts(filter: DriftFilter): Promise<Result<DriftCounts>> {
+  async driftCounts(filter: DriftFilter, agesMs?: readonly number[]): Promise<Result<DriftCounts>> {
     await this.#recorder.flush();
-    return this.#options.ledger.driftCounts(filter);
+    const now = this.#options.clock.wall();
+    return this.#options.ledger.driftCounts(
+      filter,
+      agesMs?.map((ageMs) => epochMs(now - ageMs)),
+    );
   }
 
   async overview(agesMs: readonly number[]): Promise<Result<FleetOverview>> {

@@ -225,6 +225,7 @@ export const driftQuery = z.strictObject({
   olderThanMs: number({ min: 0, max: 10 * 366 * 86_400_000 })
     .optional()
     .meta({ type: 'integer', description: 'only fields that have differed for longer' }),
+  counts: flag.optional().meta({ description: 'false: without counts, which cost more than the page' }),
   includeIgnored: flag.optional(),
   includeAcknowledged: flag.optional(),
   sort: z.enum(['oldest', 'newest', 'thing', 'flaps']).optional(),

@@ -248,16 +248,19 @@ export const drift = z
 const byCause = counts(DRIFT_CAUSES);
 export const driftPage = z
   .strictObject({
-    counts: z.strictObject({
-      fields: count,
-      shadows: count,
-      byCause,
-      ignored: count,
-      acknowledged: count,
-      byAge: z
-        .strictObject({ underHour: count, underDay: count, underWeek: count, older: count })
-        .meta({ description: 'fields by how long they have differed; together all of `fields`' }),
-    }),
+    counts: z
+      .strictObject({
+        fields: count,
+        shadows: count,
+        byCause,
+        ignored: count,
+        acknowledged: count,
+        byAge: z
+          .strictObject({ underHour: count, underDay: count, underWeek: count, older: count })
+          .meta({ description: 'fields by how long they have differed; together all of `fields`' }),
+      })
+      .exactOptional()
+      .meta({ description: 'of everything that fits; absent with counts=false' }),
     items: z.array(drift),
     next: text.exactOptional(),
   })

@@ -211,7 +211,8 @@ export type HealthView = CloudHealth;
 
 /** Drift with its counts; `byAge` sorts all of `fields` by how long they have differed. */
 export interface DriftPageView extends PageView<DriftView> {
-  readonly counts: {
+  /** Of everything that fits; absent if `counts=false` was asked for. */
+  readonly counts?: {
     readonly fields: number;
     readonly shadows: number;
     readonly byCause: Readonly<Partial<Record<DriftCause, number>>>;

@@ -49,7 +49,8 @@ export interface Ledger {
   presences(page: PageRequest): Promise<Result<Page<Presence>>>;
 
   drift(filter: DriftFilter, page: PageRequest): Promise<Result<Page<DriftEntry>>>;
-  driftCounts(filter: DriftFilter): Promise<Result<DriftCounts>>;
+  /** `olderThan`: instants, to count the listed entries first seen before each, in the same look. */
+  driftCounts(filter: DriftFilter, olderThan?: readonly EpochMs[]): Promise<Result<DriftCounts>>;
   ignoreRules(): Promise<Result<readonly IgnoreRule[]>>;
   /** The fleet in numbers. `olderThan`: instants, to count the listed drift entries first seen before each. */
   overview(olderThan: readonly EpochMs[]): Promise<Result<FleetOverview>>;
@@ -172,6 +173,8 @@ export interface DriftCounts {
   readonly fields: number;
   readonly shadows: number;
   readonly byCause: Readonly<Partial<Record<DriftCause, number>>>;
+  /** One count per instant that was asked for, in that order; absent if none was. */
+  readonly olderThan?: readonly number[];
   /** Covered by ignore rules, whatever `includeIgnored` says. */
   readonly ignored: number;
   readonly acknowledged: number;

@@ -1,4 +1,5 @@
 import type { Database } from 'better-sqlite3';
+import type { EpochMs } from '../../core/brand.ts';
 import type { DriftCause, DriftEntry } from '../../core/drift/drift.ts';
 import { ok, type Result } from '../../core/result.ts';
 import type { DriftCounts, DriftFilter, Page, PageRequest } from '../../ports/ledger.ts';
@@ -62,12 +63,14 @@ export class DriftReads {
     );
   }
 
-  driftCounts(filter: DriftFilter): DriftCounts {
+  driftCounts(filter: DriftFilter, olderThan?: readonly EpochMs[]): DriftCounts {
     const all = matching(filter);
     const shown = [...all, ...listed(filter)];
-    const causes = this.#sql.all<{ readonly cause: DriftCause; readonly fields: number }>(
-      `SELECT cause, count(*) AS fields FROM drift ${clause(shown)} GROUP BY cause ORDER BY cause`,
-      valuesOf(shown),
+    const older = (olderThan ?? []).map((_, at) => `, sum(first_seen_at < ?) AS older${at}`).join('');
+    type Row = { readonly cause: DriftCause; readonly fields: number } & { readonly [older: `older${number}`]: number };
+    const causes = this.#sql.all<Row>(
+      `SELECT cause, count(*) AS fields${older} FROM drift ${clause(shown)} GROUP BY cause ORDER BY cause`,
+      [...(olderThan ?? []), ...valuesOf(shown)],
     );
     const shadows = `SELECT count(*) FROM (SELECT DISTINCT thing, shadow FROM drift ${clause(shown)})`;
     const hidden = (column: 'ignored' | 'acknowledged'): number =>
@@ -76,6 +79,9 @@ export class DriftReads {
       fields: causes.reduce((sum, { fields }) => sum + fields, 0),
       shadows: this.#sql.pluck<number>(shadows, valuesOf(shown)) ?? 0,
       byCause: Object.fromEntries(causes.map(({ cause, fields }) => [cause, fields])),
+      ...(olderThan === undefined
+        ? {}
+        : { olderThan: olderThan.map((_, at) => causes.reduce((sum, row) => sum + (row[`older${at}`] ?? 0), 0)) }),
       ignored: hidden('ignored'),
       acknowledged: hidden('acknowledged'),
     };

@@ -152,8 +152,8 @@ export class SqliteLedger implements Ledger {
     return found.ok ? found.value : found;
   }
 
-  async driftCounts(filter: DriftFilter): Promise<Result<DriftCounts>> {
-    return this.#read(() => this.#driftReads.driftCounts(filter));
+  async driftCounts(filter: DriftFilter, olderThan?: readonly EpochMs[]): Promise<Result<DriftCounts>> {
+    return this.#read(() => this.#driftReads.driftCounts(filter, olderThan));
   }
 
   async ignoreRules(): Promise<Result<readonly IgnoreRule[]>> {

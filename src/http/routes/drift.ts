@@ -28,17 +28,17 @@ export function driftRoutes(app: FastifyInstance, parts: RouteParts): void {
     const now = Date.now();
     const scope = visibleTo(parts, request);
     const filter = { ...filterFrom(query.value, parts.models, now), ...(scope === undefined ? {} : { scope }) };
-    const [page, counts, ...older] = await Promise.all([
-      cloud.drift(filter, pageFrom(query.value)),
-      cloud.driftCounts(filter),
-      ...AGES_MS.map((ageMs) => cloud.driftCounts(olderThan(filter, now - ageMs))),
-    ]);
+    const page = await cloud.drift(filter, pageFrom(query.value));
+    // Counting looks at everything that fits, a page does not.
+    if (query.value.counts === false) {
+      return respond({ parts, request, reply }, page, ({ items, next }) => pageView(items.map(driftView), next));
+    }
+    const counts = await cloud.driftCounts(filter, AGES_MS);
     if (!counts.ok) return respond({ parts, request, reply }, counts, String);
-    const [hour = 0, day = 0, week = 0] = older.map((each) => (each.ok ? each.value.fields : 0));
-    const { fields } = counts.value;
-    const byAge = { underHour: fields - hour, underDay: hour - day, underWeek: day - week, older: week };
+    const { olderThan: [hour = 0, day = 0, week = 0] = [], ...rest } = counts.value;
+    const byAge = { underHour: rest.fields - hour, underDay: hour - day, underWeek: day - week, older: week };
     return respond({ parts, request, reply }, page, ({ items, next }) => ({
-      counts: { ...counts.value, byAge },
+      counts: { ...rest, byAge },
       ...pageView(items.map(driftView), next),
     }));
   });
@@ -97,7 +97,19 @@ function readRule(parts: RouteParts, request: FastifyRequest): Result<NewIgnoreR
 }
 
 function filterFrom(query: z.output<typeof driftQuery>, models: ModelCatalog | undefined, now: number): DriftFilter {
-  const { thing, things, name, classic, cause, model, olderThanMs, limit: _limit, cursor: _cursor, ...same } = query;
+  const {
+    thing,
+    things,
+    name,
+    classic,
+    cause,
+    model,
+    olderThanMs,
+    counts: _counts,
+    limit: _limit,
+    cursor: _cursor,
+    ...same
+  } = query;
   const filter: DriftFilter = defined({
     thingName: thing,
     thingPattern: things,

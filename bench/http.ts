@@ -1,0 +1,265 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FieldPointer, ThingName } from '../src/core/brand.ts';
+import type { DriftEntry } from '../src/core/drift/drift.ts';
+import { openSqliteLedger } from '../src/adapters/sqlite/sqlite-ledger.ts';
+import { startChild, startShadowctl } from './support/child.ts';
+import { HttpClient } from './support/http.ts';
+import { interleave } from './support/interleave.ts';
+import { machine, print, table } from './support/report.ts';
+import { median, number, spread, summarize } from './support/stats.ts';
+
+/**
+ * The API beside bare node:http.
+ *
+ *   post    a command, durable (FULL sync), 50 connections; the broker is away, so that it is the POST alone
+ *   events  one event to 1,000 listeners: from the POST until the last one has it
+ *   drift   the first page of 100,000 rows, beside the same indexed query
+ */
+const REPETITIONS = Number(process.env['REPETITIONS'] ?? 5);
+const CONNECTIONS = 50;
+const SECONDS = Number(process.env['SECONDS'] ?? 3);
+const LISTENERS = Number(process.env['LISTENERS'] ?? 1_000);
+const ROWS = Number(process.env['ROWS'] ?? 100_000);
+const BODY = JSON.stringify({ desired: { targetC: 21.5, mode: 'comfort' }, reason: 'bench' });
+
+const folder = mkdtempSync(join(process.env['BENCH_DIR'] ?? tmpdir(), 'bench-http-'));
+
+/** `shadowctl serve` on a ledger of its own; nobody is at the broker's address. */
+async function serve(store: string) {
+  const server = await startShadowctl(
+    [
+      'serve',
+      '--listen',
+      '127.0.0.1:0',
+      '--store',
+      `sqlite:${store}`,
+      '--mqtt',
+      'mqtt://127.0.0.1:1',
+      '--log',
+      'error',
+    ],
+    /(http:\/\/127\.0\.0\.1:\d+)/,
+  );
+  return { url: server.ready[1] ?? '', stop: server.stop };
+}
+
+interface Load {
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+async function load(
+  ask: (count: number) => Promise<{ status: number }>,
+  connections: number,
+  status: number,
+): Promise<Load> {
+  const latencies: number[] = [];
+  let count = 0;
+  let measuring = false;
+  let running = true;
+  const caller = async (): Promise<void> => {
+    while (running) {
+      const began = performance.now();
+      const answer = await ask((count += 1));
+      if (answer.status !== status) throw new Error(`status ${answer.status}`);
+      if (measuring) latencies.push(performance.now() - began);
+    }
+  };
+  const callers = Array.from({ length: connections }, caller);
+  await pause(SECONDS * 300);
+  measuring = true;
+  const began = performance.now();
+  await pause(SECONDS * 1_000);
+  measuring = false;
+  const took = performance.now() - began;
+  running = false;
+  await Promise.all(callers);
+  const { p50, p99 } = summarize(latencies);
+  return { perSecond: (latencies.length / took) * 1_000, p50, p99 };
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function post(): Promise<void> {
+  const ours = await serve(join(folder, 'post.sqlite'));
+  const bare = await startChild<{ url: string }>('post-server', { schema: true });
+  const clients = { ours: new HttpClient(ours.url, CONNECTIONS), bare: new HttpClient(bare.ready.url, CONNECTIONS) };
+  // Every thing gets few commands: a shadow has at most 1,000 open ones.
+  const run = (which: 'ours' | 'bare') =>
+    load((count) => clients[which].post(`/v1/things/thing-${count % 5_000}/commands`, BODY), CONNECTIONS, 202);
+  const { ours: mine = [], bare: theirs = [] } = await interleave(REPETITIONS, {
+    ours: () => run('ours'),
+    bare: () => run('bare'),
+  });
+  const ratios = mine.map(({ perSecond }, at) => perSecond / (theirs[at]?.perSecond ?? NaN));
+  const row = (name: string, runs: readonly Load[]) => [
+    name,
+    spread(
+      runs.map(({ perSecond }) => perSecond),
+      0,
+    ),
+    number(median(runs.map(({ p50 }) => p50))),
+    number(median(runs.map(({ p99 }) => p99))),
+  ];
+  print(`\nPOST of a command, ${CONNECTIONS} connections\n`);
+  print(
+    table(
+      ['server', 'per second', 'p50 ms', 'p99 ms'],
+      [row('shadowctl, durable', mine), row('node:http and the schema', theirs)],
+    ),
+  );
+  print(`ratio ${spread(ratios)} (goal: at least 0.5)`);
+  for (const client of Object.values(clients)) client.close();
+  await ours.stop();
+  await bare.stop();
+}
+
+/** Opens listeners and tells, per event, when the last of them has it. */
+async function listeners(url: string, path: string) {
+  let waiting = { left: 0, done: (): void => undefined };
+  const requests = await Promise.all(
+    Array.from(
+      { length: LISTENERS },
+      () =>
+        new Promise<ReturnType<typeof request>>((resolve, reject) => {
+          const outgoing = request(`${url}${path}`, { agent: false }, (response) => {
+            response.setEncoding('utf8').on('data', (chunk: string) => {
+              if (!chunk.includes('event: created')) return;
+              waiting.left -= 1;
+              if (waiting.left === 0) waiting.done();
+            });
+            resolve(outgoing);
+          });
+          outgoing.on('error', reject);
+          outgoing.end();
+        }),
+    ),
+  );
+  return {
+    next: () => new Promise<void>((done) => (waiting = { left: LISTENERS, done })),
+    close: () => {
+      for (const outgoing of requests) {
+        outgoing.removeAllListeners('error');
+        outgoing.on('error', () => undefined);
+        outgoing.destroy();
+      }
+    },
+  };
+}
+
+async function events(): Promise<void> {
+  const ours = await serve(join(folder, 'events.sqlite'));
+  const bare = await startChild<{ url: string }>('sse-server');
+  const sides = { ours: { url: ours.url, path: '/v1/events' }, bare: { url: bare.ready.url, path: '/' } };
+  const run = async (which: 'ours' | 'bare') => {
+    const { url, path } = sides[which];
+    const client = new HttpClient(url, 1);
+    const heard = await listeners(url, path);
+    const times: number[] = [];
+    for (let count = 0; count < 60; count += 1) {
+      const all = heard.next();
+      const began = performance.now();
+      await client.post(`/v1/things/thing-${count}/commands`, BODY);
+      await all;
+      if (count >= 10) times.push(performance.now() - began);
+    }
+    heard.close();
+    client.close();
+    await pause(300);
+    return summarize(times);
+  };
+  const { ours: mine = [], bare: theirs = [] } = await interleave(REPETITIONS, {
+    ours: () => run('ours'),
+    bare: () => run('bare'),
+  });
+  const ratios = mine.map(({ p50 }, at) => p50 / (theirs[at]?.p50 ?? NaN));
+  const row = (name: string, runs: readonly { p50: number; p99: number }[]) => [
+    name,
+    spread(runs.map(({ p50 }) => p50)),
+    spread(runs.map(({ p99 }) => p99)),
+  ];
+  print(`\nOne event to ${LISTENERS.toLocaleString('en-US')} listeners, from the POST until the last one has it\n`);
+  print(table(['server', 'p50 ms', 'p99 ms'], [row('shadowctl, durable', mine), row('node:http', theirs)]));
+  print(`ratio ${spread(ratios)}`);
+  await ours.stop();
+  await bare.stop();
+}
+
+async function drift(): Promise<void> {
+  const path = join(folder, 'drift.sqlite');
+  await fill(path);
+  const ours = await serve(path);
+  const bare = await startChild<{ url: string }>('drift-server', { path });
+  const client = new HttpClient(ours.url, 1);
+  const other = new HttpClient(bare.ready.url, 1);
+  const {
+    page = [],
+    counted = [],
+    bare: plain = [],
+  } = await interleave(REPETITIONS, {
+    page: () => load(() => client.get('/v1/drift?counts=false'), 1, 200),
+    counted: () => load(() => client.get('/v1/drift'), 1, 200),
+    bare: () => load(() => other.get('/'), 1, 200),
+  });
+  const p50s = (list: readonly Load[]) => list.map(({ p50 }) => p50);
+  const ratio = (list: readonly Load[]) => spread(list.map(({ p50 }, at) => p50 / (plain[at]?.p50 ?? NaN)));
+  print(`\nFirst page (50) of ${ROWS.toLocaleString('en-US')} drift rows, one connection\n`);
+  print(
+    table(
+      ['answer', 'p50 ms', 'ratio'],
+      [
+        ['page', spread(p50s(page)), ratio(page)],
+        ['page with counts by cause and age', spread(p50s(counted)), ratio(counted)],
+        ['indexed query behind node:http', spread(p50s(plain)), '1'],
+      ],
+    ),
+  );
+  print('(goal for the page: at most 2)');
+  client.close();
+  other.close();
+  await ours.stop();
+  await bare.stop();
+}
+
+async function fill(path: string): Promise<void> {
+  const ledger = await openSqliteLedger({ path });
+  if (!ledger.ok) throw new Error(ledger.problem.message);
+  for (let from = 0; from < ROWS; from += 5_000) {
+    const rows = Array.from({ length: Math.min(5_000, ROWS - from) }, (_, at) => entry(from + at));
+    const stored = await ledger.value.commit(rows.map((row) => ({ type: 'drift' as const, entry: row })));
+    if (!stored.ok) throw new Error(stored.problem.message);
+  }
+  await ledger.value.close();
+}
+
+function entry(index: number): DriftEntry {
+  const causes = ['offline', 'refused', 'stuck', 'never_delivered'] as const;
+  const seen = Date.now() - ((index * 7_919) % 2_000_000) * 1_000;
+  return {
+    ref: { thingName: `thing-${index % 20_000}` as ThingName },
+    field: `/zone${Math.floor(index / 20_000)}/targetC` as FieldPointer,
+    desired: 21,
+    reported: 20,
+    differs: true,
+    cause: causes[index % 4] ?? 'stuck',
+    firstSeenAt: seen as DriftEntry['firstSeenAt'],
+    flaps: index % 3,
+    author: 'backend',
+    version: 7,
+    incarnation: 1,
+    seenAt: seen as DriftEntry['seenAt'],
+  };
+}
+
+const PARTS = { post, events, drift };
+const wanted = process.argv.slice(2);
+try {
+  print(machine());
+  for (const [name, part] of Object.entries(PARTS)) if (wanted.length === 0 || wanted.includes(name)) await part();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
