@@ -45,6 +45,7 @@ export interface EmbeddedOptions {
 
 export async function embeddedBroker(options: EmbeddedOptions, hooks: BusHooks): Promise<MessageBus> {
   const access = new Access(options.policies);
+  const requests = new RequestReader();
   const presence = new Presence((client) => access.principalId(client));
   const announce = (event: PresenceEvent | undefined) => {
     if (event !== undefined) hooks.announce(event.topic, event.body);
@@ -61,7 +62,7 @@ export async function embeddedBroker(options: EmbeddedOptions, hooks: BusHooks):
     connected: (client) => announce(presence.connected(client, hooks.now())),
     disconnected: (client, why) => announce(presence.disconnected(client, why, hooks.now())),
     published: ({ client, topic, payload, will }) => {
-      const request = will ? undefined : serviceRequest(topic, payload);
+      const request = will ? undefined : requests.read(topic, payload);
       // By the connection, not by the id: a client that took over is somebody else.
       if (request !== undefined) hooks.receive(request, { connection: client.id, cut: () => broker.cutClient(client) });
     },
@@ -83,7 +84,7 @@ export async function embeddedBroker(options: EmbeddedOptions, hooks: BusHooks):
     publish: (topic, body) => broker.publish(topic, body),
     inject: (topic, payload) => {
       broker.publish(topic, payload);
-      const request = serviceRequest(topic, payload);
+      const request = requests.read(topic, payload);
       if (request !== undefined) hooks.receive(request, { connection: 'http', cut: () => undefined });
     },
     listened: (topic) => broker.interest.in(topic),
@@ -103,10 +104,11 @@ const REQUEST_FILTERS = ['get', 'update', 'delete'].flatMap((operation) => [
  * always built, and there are no lifecycle events, no policies and no cutting of connections.
  */
 export function outsideBroker({ transport, url }: { transport: Transport; url: string }, hooks: BusHooks): MessageBus {
+  const requests = new RequestReader();
   return {
     start: async () => {
       const subscribed = await transport.subscribe(REQUEST_FILTERS, ({ topic, payload }) => {
-        const request = serviceRequest(topic, payload);
+        const request = requests.read(topic, payload);
         // A client of that broker stands for all of them; a thing is the nearest to a connection that is known.
         if (request !== undefined) {
           hooks.receive(request, { connection: request.ref.thingName, cut: () => undefined });
@@ -125,12 +127,29 @@ export function outsideBroker({ transport, url }: { transport: Transport; url: s
   };
 }
 
-function serviceRequest(topic: string, payload: Uint8Array): ServiceRequest | undefined {
-  if (!topic.startsWith('$aws/things/')) return undefined;
-  const parsed = parseShadowTopic(topic);
-  if (parsed === undefined) return undefined;
-  const { ref, kind } = parsed;
-  return kind === 'get' || kind === 'update' || kind === 'delete' ? { ref, operation: kind, payload } : undefined;
+/** A fleet's request topics come again and again; taking one apart costs more than looking it up. */
+const TOPICS_KEPT = 10_000;
+
+/** Tells the requests to the shadow service from everything else that is published. */
+class RequestReader {
+  readonly #known = new Map<string, Pick<ServiceRequest, 'ref' | 'operation'>>();
+
+  read(topic: string, payload: Uint8Array): ServiceRequest | undefined {
+    if (!topic.startsWith('$aws/things/')) return undefined;
+    const known = this.#known.get(topic) ?? this.#parse(topic);
+    return known && { ref: known.ref, operation: known.operation, payload };
+  }
+
+  #parse(topic: string): Pick<ServiceRequest, 'ref' | 'operation'> | undefined {
+    const parsed = parseShadowTopic(topic);
+    if (parsed === undefined) return undefined;
+    const { ref, kind } = parsed;
+    if (kind !== 'get' && kind !== 'update' && kind !== 'delete') return undefined;
+    if (this.#known.size >= TOPICS_KEPT) this.#known.clear();
+    const request = { ref, operation: kind };
+    this.#known.set(topic, request);
+    return request;
+  }
 }
 
 function verdict(allowed: boolean): 'allow' | 'deny' {

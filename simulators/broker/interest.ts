@@ -9,11 +9,13 @@ interface Level {
  * Who listens to what, counted from the broker's subscribe and unsubscribe events. Sessions that outlive their connection
  * stay counted: their messages are queued.
  *
- * The filters stand in a tree by their levels, so a question costs as much as its topic has levels, however many devices
+ * Filters with wildcards stand in a tree by their levels, so a question costs as much as its topic has levels, however many devices
  * there are. May say yes for somebody who has just left, never no for somebody who listens.
  */
 export class Interest {
   readonly #clients = new Map<string, Set<string>>();
+  /** Filters without a wildcard, which are most of a fleet's: no need to take their topics apart. */
+  readonly #exact = new Map<string, number>();
   readonly #root: Level = { children: new Map(), count: 0 };
 
   add(clientId: string, filter: string): void {
@@ -21,6 +23,10 @@ export class Interest {
     if (filters === undefined) this.#clients.set(clientId, (filters = new Set()));
     if (filters.has(filter)) return;
     filters.add(filter);
+    if (!hasWildcard(filter)) {
+      this.#exact.set(filter, (this.#exact.get(filter) ?? 0) + 1);
+      return;
+    }
     let level = this.#root;
     for (const name of filter.split('/')) {
       let child = level.children.get(name);
@@ -34,7 +40,10 @@ export class Interest {
     const filters = this.#clients.get(clientId);
     if (!filters?.delete(filter)) return;
     if (filters.size === 0) this.#clients.delete(clientId);
-    take(this.#root, filter.split('/'), 0);
+    if (hasWildcard(filter)) return take(this.#root, filter.split('/'), 0);
+    const left = (this.#exact.get(filter) ?? 0) - 1;
+    if (left > 0) this.#exact.set(filter, left);
+    else this.#exact.delete(filter);
   }
 
   forget(clientId: string): void {
@@ -42,8 +51,13 @@ export class Interest {
   }
 
   in(topic: string): boolean {
-    return matches(this.#root, topic.split('/'), 0);
+    if (this.#exact.has(topic)) return true;
+    return this.#root.children.size > 0 && matches(this.#root, topic.split('/'), 0);
   }
+}
+
+function hasWildcard(filter: string): boolean {
+  return filter.includes('+') || filter.includes('#');
 }
 
 /** Takes one subscription away, and the levels that nobody needs any more. */

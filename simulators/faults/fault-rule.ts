@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { problem } from '../../src/core/problem.ts';
 import { fail, ok, type Result } from '../../src/core/result.ts';
+import { filterMatches } from '../../src/protocol/topic-filter.ts';
 import { parseShadowTopic, type ShadowTopicKind } from '../../src/protocol/topics.ts';
-import { matchesFilter } from '../broker/topic-filter.ts';
 
 /**
  * What goes wrong on purpose. `drop`, `duplicate`, `delay` and `reorder` work on any message, request or answer;
@@ -52,7 +52,7 @@ export function parseFaultRules(input: unknown): Result<FaultRule[]> {
 }
 
 export function ruleMatches(rule: FaultRule, topic: string): boolean {
-  if (rule.topic !== undefined && !matchesFilter(rule.topic, topic)) return false;
+  if (rule.topic !== undefined && !filterMatches(rule.topic, topic)) return false;
   const parsed = parseShadowTopic(topic);
   const isRequest = parsed !== undefined && REQUESTS.has(parsed.kind);
   if (REQUEST_FAULTS.has(rule.kind) && !isRequest) return false;

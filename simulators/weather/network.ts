@@ -4,7 +4,7 @@ import type { ShadowDocument } from '../../src/core/shadow/document.ts';
 import type { ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { parseShadowTopic, shadowTopic, type ShadowOperation } from '../../src/protocol/topics.ts';
-import { matchesFilter } from '../broker/topic-filter.ts';
+import { filterMatches } from '../../src/protocol/topic-filter.ts';
 import { AWS_RULES } from '../../src/core/shadow/limits.ts';
 import { ShadowService, type ServiceRequest } from '../shadow-service/shadow-service.ts';
 import type { SeededRandom } from '../time/seeded-random.ts';
@@ -268,7 +268,7 @@ export class Network {
     for (const session of this.#routeOf(topic)) this.#send(session, topic, payload);
     if (!this.weather.sessionReplay) return;
     for (const { filters, messages } of this.#held.values()) {
-      if (messages.length < HELD_MESSAGES_MAX && [...filters].some((filter) => matchesFilter(filter, topic))) {
+      if (messages.length < HELD_MESSAGES_MAX && [...filters].some((filter) => filterMatches(filter, topic))) {
         messages.push({ topic, payload });
       }
     }
@@ -399,7 +399,7 @@ export class Network {
     let route = this.#routes.get(topic);
     if (route === undefined) {
       route = [...this.#sessions.values()].filter(({ filters }) =>
-        [...filters].some((filter) => matchesFilter(filter, topic)),
+        [...filters].some((filter) => filterMatches(filter, topic)),
       );
       this.#routes.set(topic, route);
     }
