@@ -29,7 +29,7 @@ export function openApiDocument({ version }: { version: string }): JsonObject {
     },
     servers: [{ url: '/', description: 'this server' }],
     security: [{ bearer: [] }, {}],
-    tags: ['Commands', 'Shadows', 'Drift', 'Events', 'Server'].map((name) => ({ name })),
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {
       securitySchemes: {
@@ -44,6 +44,14 @@ export function openApiDocument({ version }: { version: string }): JsonObject {
     },
   } as unknown as JsonObject;
 }
+
+const TAGS: Readonly<Record<Operation['tag'], string>> = {
+  Commands: 'One wish each, followed to its end.',
+  Shadows: 'What is desired, what is reported, and the things behind it.',
+  Drift: 'What differs, since when, why, whose wish.',
+  Events: 'Everything that happens to commands, as it happens.',
+  Server: 'About the server itself.',
+};
 
 type SchemaOf = (schema: z.ZodType, io: 'input' | 'output') => unknown;
 
