@@ -27,7 +27,7 @@ export interface Cause {
 export function causeOf(facts: CauseFacts): Cause {
   const { field, view, word, presence, model } = facts;
   const desired = markAt(view.marks.desired, field);
-  const desiredVersion = desired?.[1] ?? view.desiredVersion;
+  const desiredVersion = desired?.[1] ?? 0;
   const heard = word !== undefined && word.version >= desiredVersion;
   const said = heard ? outcomeFor(word, field) : undefined;
   if (said !== undefined) {

@@ -145,12 +145,12 @@ function fieldsOf(state: DriftState, desk: Desk, touched: readonly FieldPointer[
   return fields;
 }
 
-/** A report below a desired leaf (an array, a scalar) concerns that leaf. */
+/** A change below a desired leaf (an array, a scalar, an object that was emptied) concerns that leaf. */
 function standingLeaf(desired: JsonValue | undefined, pointer: FieldPointer): FieldPointer {
   for (let end = pointer.lastIndexOf('/'); end > 0; end = pointer.lastIndexOf('/', end - 1)) {
     const above = pointer.slice(0, end) as FieldPointer;
     const value = valueAt(desired, above);
-    if (value !== undefined && !isJsonObject(value)) return above;
+    if (value !== undefined && (!isJsonObject(value) || Object.keys(value).length === 0)) return above;
   }
   return pointer;
 }
