@@ -11,10 +11,13 @@ const ONE = { count: COMMANDS, inFlight: 1 };
 export async function idle(repetitions: number): Promise<void> {
   print('\n## Idle loop: POST to succeeded, one command in flight, every commit durable\n');
   const post = await openPost(1);
+  await post.run({ count: 4_000, inFlight: 1 });
   const relay = await openRelay(1);
+  await relay.run({ count: 4_000, inFlight: 1 });
   const sync = openSync4k();
-  const whole = await openWhole({ devices: 1, connections: 1 });
-  await whole.run({ count: 100, inFlight: 1 });
+  const whole = await openWhole({ devices: 8, connections: 8 });
+  // A server runs for weeks: what is measured is compiled code.
+  await whole.run({ count: 4_000, inFlight: 8 });
   let commits: number | undefined;
   for (let attempt = 0; attempt < 5 && commits === undefined; attempt++) commits = await whole.commitsPerCommand();
   if (commits === undefined) throw new Error('no stretch without a checkpoint');
