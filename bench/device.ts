@@ -24,6 +24,8 @@ interface Footprint {
   readonly connectsPerSecond: number;
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 print(`# bench device\n\n${machine()}, ${new Date().toISOString().slice(0, 10)}, ${devices} devices in one process`);
 await footprint();
 await everybodyReturns();

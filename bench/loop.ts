@@ -17,6 +17,8 @@ const names = process.argv.slice(2).filter((argument) => argument in PARTS);
 const at = process.argv.indexOf('--repetitions');
 const repetitions = at < 0 ? 5 : Number(process.argv[at + 1]);
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 print(`# bench loop\n\n${machine()}, ${new Date().toISOString().slice(0, 10)}, ${repetitions} repetitions`);
 for (const [name, run] of Object.entries(PARTS)) if (names.length === 0 || names.includes(name)) await run(repetitions);
 process.exit(0);

@@ -47,6 +47,7 @@ export async function startShadowctl(
   const child = spawn(process.execPath, [...profiling(args[0] ?? ''), main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  process.once('exit', () => child.kill('SIGKILL')); // nobody is left behind, however the benchmark ended
   const lines: string[] = [];
   const ready = new Promise<RegExpExecArray>((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {

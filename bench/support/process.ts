@@ -5,6 +5,7 @@ export function options<T>(): T {
 
 export function ready(what: unknown = {}): void {
   process.on('SIGTERM', () => process.exit(0)); // by default a profile would not be written
+  process.on('disconnect', () => process.exit(0)); // nobody is left behind, however the benchmark ended
   process.send?.(what);
 }
 
