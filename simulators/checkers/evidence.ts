@@ -41,6 +41,9 @@ export function unproven(
       if (claim !== undefined) {
         return claim.version >= threshold && claim.version < revision.version && !claim.listed.has(field);
       }
+      // A get shows no stamp of an empty array (R73, R75): whoever saw only that cannot know when it was reported.
+      const stampless = typeof desired === 'object' && Object.keys(desired).length === 0;
+      if (stampless && !noop) return false;
       if (later.slice(1, index + 1).some((one) => bringsReported(one, field))) return true;
       if (!noop) return false;
       const before = revisions[at - 1];
