@@ -24,10 +24,18 @@ export function resolveWrite(write: Write, view: ShadowView): Resolution {
   if (!sameLife) return { type: 'guard' };
   if (view.version === write.base.version) return { type: 'not_sent' };
   const leaves = leavesOf(write.patch);
-  if (leaves.some(([field, value]) => stands(field, value, write, view))) {
+  // An update is stored whole or not at all: a leaf that is still as before denies what another seems to show. That one
+  // was put there by an earlier attempt with the same value.
+  const denied = leaves.some(
+    ([field, value]) =>
+      asksSomething(field, value, write) && !stands(field, value, write, view) && asBefore(field, write, view),
+  );
+  if (!denied && leaves.some(([field, value]) => stands(field, value, write, view))) {
     return { type: 'landed', version: write.base.version + 1 };
   }
-  const changed = leaves.filter(([field]) => !asBefore(field, write, view));
+  const changed = leaves.filter(
+    ([field, value]) => !asBefore(field, write, view) && !stands(field, value, write, view),
+  );
   if (changed.length > 0) return { type: 'overwritten', fields: changed.map(([field]) => field) };
   // Removing what is not there asks nothing more.
   return leaves.every(([, value]) => value === null)
@@ -42,6 +50,11 @@ function stands(field: FieldPointer, value: JsonValue, write: Write, view: Shado
   if (standing === undefined || !jsonEqual(standing, value)) return false;
   const mark = markAt(view.marks.desired, field);
   return mark !== undefined && mark[0] >= write.base.stamp && (mark[1] > write.base.version || mark[1] === 0);
+}
+
+/** Removing what was not there would show nothing either way. */
+function asksSomething(field: FieldPointer, value: JsonValue, write: Write): boolean {
+  return value !== null || Object.hasOwn(write.before, field);
 }
 
 function asBefore(field: FieldPointer, write: Write, view: ShadowView): boolean {

@@ -266,11 +266,12 @@ function checkBefore(
   view: ShadowView,
 ): JsonObject | undefined {
   const ids = lane.commandIds.filter((id) => isQueued(draft, id));
-  const changed = leavesOf(openPatch(draft, ids)).flatMap(([field]) => {
+  const changed = leavesOf(openPatch(draft, ids)).flatMap(([field, wish]) => {
     const was = Object.hasOwn(before, field) ? before[field] : undefined;
     const is = valueAt(view.state.desired, field);
     const same = was === undefined || is === undefined ? was === is : jsonEqual(was, is);
-    return same ? [] : [field];
+    // What is there already as it is wished was overwritten by nobody: an earlier attempt of ours may have put it there.
+    return same || (is !== undefined && jsonEqual(is, wish)) ? [] : [field];
   });
   overwrite(draft, ids, changed, view);
   const left = ids.filter((id) => isQueued(draft, id));
