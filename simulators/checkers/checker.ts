@@ -1,3 +1,4 @@
+import type { Write } from '../../src/core/command/write.ts';
 import type { Model } from '../../src/core/model/model.ts';
 import type { ThingPlan } from '../workload/plan.ts';
 import type { Sighting } from '../world/sighting.ts';
@@ -15,8 +16,8 @@ export interface CheckContext {
   readonly things: readonly ThingPlan[];
   readonly history: ServiceHistory;
   modelOf(key: string): Model;
-  /** Whether this write stands in the ledger, durably; with its patch. */
-  durableWrite(token: string): { readonly patch: unknown; readonly purpose: string } | undefined;
+  /** The write as it stands in the ledger, durably. */
+  durableWrite(token: string): Write | undefined;
   violated(words: string): void;
 }
 

@@ -6,7 +6,7 @@ import { same } from './service-history.ts';
 
 /**
  * I6: what the server puts on the wire is in its ledger first, durably and with this very content; it writes desired only,
- * and never deletes. A device writes desired only to adopt a local change, guarded by a version.
+ * and never deletes; what must be guarded carries its version. A device writes desired only to adopt a local change, guarded by a version.
  */
 export const noGhost: MakeChecker = ({ durableWrite, things, violated }) => {
   const members = new Set<string>(things.flatMap(({ kind, thingName }) => (kind === 'member' ? [thingName] : [])));
@@ -32,6 +32,10 @@ export const noGhost: MakeChecker = ({ durableWrite, things, violated }) => {
       const token = member(body, 'clientToken');
       const write = typeof token === 'string' ? durableWrite(token) : undefined;
       if (write === undefined) return violated(`no write in the ledger for ${payload}`);
+      const guarded = write.ifVersion !== undefined || write.purpose === 'restore' || write.purpose === 'withdraw';
+      if (guarded && typeof member(body, 'version') !== 'number') {
+        violated(`an unguarded ${write.purpose} on the wire: ${payload}`);
+      }
       if (desired !== undefined && !same(desired, write.patch as JsonValue)) {
         violated(`on the wire ${payload}, in the ledger ${JSON.stringify(write.patch)}`);
       }

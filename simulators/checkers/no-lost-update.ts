@@ -1,19 +1,31 @@
-import type { CommandId } from '../../src/core/brand.ts';
+import type { CommandId, FieldPointer } from '../../src/core/brand.ts';
 import type { Command } from '../../src/core/command/command.ts';
 import { shadowKey } from '../../src/core/shadow/shadow-ref.ts';
+import { leavesOf, valueAt } from '../../src/core/json/json-pointer.ts';
+import { member, type JsonObject } from '../../src/core/json/json.ts';
+import type { Write } from '../../src/core/command/write.ts';
+import { SERVER } from '../workload/draw-plan.ts';
+import type { Sighting } from '../world/sighting.ts';
 import type { MakeChecker } from './checker.ts';
 import { writtenAt } from './evidence.ts';
 import { desiredOf, same, touchesDesired } from './service-history.ts';
 
 /**
  * I11: a conditional command is stored only if none of its fields changed since the version it names. A superseded field
- * names a successor that exists and came later. Two commands never both have the last word on a field.
+ * names a successor that exists and came later. What a command left behind is taken back only while it is its own. And
+ * once a write of a command was stored, the same wish is not written again in that life of the shadow.
  */
-export const noLostUpdate: MakeChecker = ({ history, violated }) => {
+export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) => {
+  /** By command: the token and incarnation of its first stored write. Undefined token: the network made a mess of it. */
+  const stored = new Map<CommandId, { token: string | undefined; incarnation: number }>();
+  const refused = new Set<string>();
   const commands = new Map<CommandId, Command>();
   let ended = false;
   return {
     see(_atMs, sighting) {
+      if (sighting.type === 'service' && sighting.client === SERVER && sighting.operation === 'update') {
+        writeHandled(sighting);
+      }
       if (sighting.type === 'phase' && sighting.phase === 'end') ended = true;
       if (sighting.type !== 'looked' || sighting.command === undefined) return;
       const { command } = sighting;
@@ -58,4 +70,35 @@ export const noLostUpdate: MakeChecker = ({ history, violated }) => {
       }
     },
   };
+
+  function writeHandled({ ref, code, payload, before }: Extract<Sighting, { type: 'service' }>): void {
+    const token = member(JSON.parse(payload) as JsonObject, 'clientToken');
+    const write = typeof token === 'string' ? durableWrite(token) : undefined;
+    if (write === undefined || typeof token !== 'string') return;
+    if (code !== 200) {
+      refused.add(token);
+      return;
+    }
+    if (write.purpose === 'commands') storedAgain(write, token, history.of(shadowKey(ref)).at(-1)?.incarnation ?? 0);
+    if (write.purpose !== 'restore' && write.purpose !== 'withdraw') return;
+    const [id] = write.commandIds;
+    const command = id === undefined ? undefined : commands.get(id);
+    for (const [field] of leavesOf(write.patch)) {
+      const wish = command?.fields.find((candidate) => candidate.field === field)?.desired;
+      const stood = valueAt(before?.state.desired, field as FieldPointer);
+      if (wish === undefined || same(stood, wish)) continue;
+      violated(`${write.purpose} of command ${id} overwrote ${field} = ${JSON.stringify(stood)}, which is not its own`);
+    }
+  }
+
+  function storedAgain(write: Write, token: string, incarnation: number): void {
+    for (const id of write.commandIds) {
+      const first = stored.get(id);
+      if (first === undefined || first.incarnation !== incarnation) {
+        stored.set(id, { token: refused.has(token) ? undefined : token, incarnation });
+      } else if (first.token !== undefined && first.token !== token && !refused.has(first.token)) {
+        violated(`command ${id} was stored by ${first.token} and again by ${token}`);
+      }
+    }
+  }
 };

@@ -233,10 +233,14 @@ function drawStep(trouble: Trouble, random: SeededRandom, things: readonly Thing
       const person = random.pick(['anna', 'local']);
       return [{ do: 'press', ref: { thingName: machine }, field: field.field, value: field.wish(random), person }];
     }
-    case 'ail':
+    case 'ail': {
+      const sick = pickField(random, kit);
+      const forMs = random.pick([20_000, 2 * MINUTE, 20 * MINUTE]);
       return [
-        { do: 'ail', ref, field: pickField(random, kit).field, ailment: random.pick(AILMENTS), forMs: lengthMs() },
+        { do: 'ail', ref, field: sick.field, ailment: random.pick(AILMENTS), forMs },
+        ...wishFor(random, ref, sick),
       ];
+    }
     case 'flap': {
       const field = pickField(random, kit);
       const values = [field.wish(random), field.wish(random)] as const;
@@ -281,6 +285,24 @@ function drawStep(trouble: Trouble, random: SeededRandom, things: readonly Thing
     case 'journalFull':
       return [{ do: 'journalFull', machine, forMs: lengthMs() }];
   }
+}
+
+/** What is broken and never used shows nothing. */
+function wishFor(random: SeededRandom, ref: ShadowRef, { field, wish }: FieldKit): Step[] {
+  return [
+    {
+      do: 'command',
+      nth: random.integer(100_000, 999_999),
+      app: 'app-c',
+      ref,
+      patch: objectFromLeaves([[field, wish(random)]]),
+      applyWithinMs: random.pick([15_000, 5 * MINUTE]),
+      expiresInMs: 20 * MINUTE,
+      whenOffline: 'wait',
+      onEnd: random.pick(['restore', 'withdraw', 'keep']),
+      locked: false,
+    },
+  ];
 }
 
 function armed(random: SeededRandom, machine: string, role: string): Step {

@@ -16,7 +16,8 @@ test('every seed keeps every invariant, and every fault and failpoint is hit', {
   let deviceHours = 0;
   let events = 0;
   let seed = 0;
-  while (seed < SEEDS_MIN || (performance.now() - started < SPEND_MS && seed < 5_000)) {
+  const spentMs = (): number => performance.now() - started;
+  while (seed < SEEDS_MIN || spentMs() < SPEND_MS || (coverage.neverHit().length > 0 && spentMs() < 3 * SPEND_MS)) {
     seed += 1;
     const result = await runner.run(seed, { programs: PRODUCTION });
     deviceHours += result.deviceHours;
@@ -26,7 +27,12 @@ test('every seed keeps every invariant, and every fault and failpoint is hit', {
     expect(found, `SEED=${seed} npm run simulate -- --seed ${seed} --trace`).toEqual([]);
   }
   console.log(`${seed} seeds, ${deviceHours.toFixed(0)} simulated device-hours, ${events} events`);
-  console.log(coverage.entries().map(([name, hits]) => `${name} ${hits}`).join(', '));
+  console.log(
+    coverage
+      .entries()
+      .map(([name, hits]) => `${name} ${hits}`)
+      .join(', '),
+  );
   expect(coverage.neverHit(), 'a fault that never happens tests nothing').toEqual([]);
 });
 
