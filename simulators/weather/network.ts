@@ -144,7 +144,8 @@ export class Network {
     const arrive = (): void => {
       if (session.open && !this.#brokerDown && !lost) this.#arrived(peer.clientId, topic, payload);
     };
-    session.upFreeAt = this.#transit(session.upFreeAt, () => {
+    // What one client sends on one connection arrives in order: that is TCP, and no broker changes it.
+    session.upFreeAt = this.#transit(session.upFreeAt, 0, () => {
       arrive();
       if (session.open && !this.#blocked(peer.clientId, 'down') && !this.#ackLost()) this.#down(session, acknowledged);
     });
@@ -283,15 +284,15 @@ export class Network {
   }
 
   #down(session: Session, arrive: () => void): void {
-    session.downFreeAt = this.#transit(session.downFreeAt, () => {
+    session.downFreeAt = this.#transit(session.downFreeAt, this.weather.reorder, () => {
       if (session.open && !this.#blocked(session.peer.clientId, 'down')) arrive();
     });
   }
 
   /** Sends something on its way; returns when the road is free for the next message. */
-  #transit(freeAt: number, arrive: () => void): number {
+  #transit(freeAt: number, reorder: number, arrive: () => void): number {
     const now = this.#clock.monotonic();
-    const { reorder, reorderMs } = this.weather;
+    const { reorderMs } = this.weather;
     let due = now + this.#latency();
     if (reorder > 0 && this.#random.chance(reorder)) {
       this.#coverage.hit('network.reorder');

@@ -1,0 +1,416 @@
+import { vi } from 'vitest';
+import { ok } from '../../src/core/result.ts';
+import type { JsonObject } from '../../src/core/json/json.ts';
+import { parseShadowTopic, shadowTopic } from '../../src/protocol/topics.ts';
+import type { Cloud } from '../../src/cloud/cloud.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { Transport } from '../../src/ports/transport.ts';
+import type { CloudPorts, Programs } from '../../simulators/world/programs.ts';
+
+/**
+ * Known mistakes, ours and other people's, each as a switch. A mistake is put in either around the ports (`programs`) or
+ * in place of one function of the engine (`replace`); production code has no flags for it.
+ */
+export interface Mutant {
+  readonly mistake: string;
+  /** Which invariants may find it. */
+  readonly finds: readonly string[];
+  readonly programs?: (production: Programs) => Programs;
+  /** Registers the replacement of a module, for the imports that follow. */
+  readonly replace?: () => void;
+}
+
+type Publish = Transport['publish'];
+
+/** The transport with something in the way of what is published or heard. */
+function transportWith(
+  transport: Transport,
+  { publish, hear }: { publish?: (go: Publish) => Publish; hear?: (topic: string, payload: Uint8Array) => boolean },
+): Transport {
+  return {
+    start: () => transport.start(),
+    stop: () => transport.stop(),
+    get connected() {
+      return transport.connected;
+    },
+    publish: publish?.((message) => transport.publish(message)) ?? ((message) => transport.publish(message)),
+    subscribe: (subscriptions, handler) =>
+      transport.subscribe(subscriptions, (message) => {
+        if (hear?.(message.topic, message.payload) !== false) handler(message);
+      }),
+    onConnection: (listener) => transport.onConnection(listener),
+  };
+}
+
+const cloudTransport =
+  (make: (transport: Transport, ports: CloudPorts) => Transport) =>
+  (production: Programs): Programs => ({
+    ...production,
+    cloud: (ports) => production.cloud({ ...ports, transport: make(ports.transport, ports) }),
+  });
+
+const deviceTransport =
+  (make: (transport: Transport, clock: Clock) => Transport) =>
+  (production: Programs): Programs => ({
+    ...production,
+    device: (options) => production.device({ ...options, transport: make(options.transport, options.clock) }),
+  });
+
+const cloudApi =
+  (make: (cloud: Cloud) => Partial<Cloud>) =>
+  (production: Programs): Programs => ({
+    ...production,
+    cloud: (ports) => {
+      const cloud = production.cloud(ports);
+      const changed = make(cloud);
+      return new Proxy(cloud, {
+        get: (target, name) => {
+          const own: unknown = Reflect.get(changed, name);
+          if (own !== undefined) return own;
+          const value: unknown = Reflect.get(target, name);
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        },
+      });
+    },
+  });
+
+const bodyOf = (payload: Uint8Array | string): JsonObject =>
+  JSON.parse(typeof payload === 'string' ? payload : Buffer.from(payload).toString('utf8')) as JsonObject;
+
+const withoutVersion: (go: Publish) => Publish = (go) => (message) => {
+  if (!message.topic.endsWith('/update')) return go(message);
+  const { version: _, ...body } = bodyOf(message.payload);
+  return go({ ...message, payload: JSON.stringify(body) });
+};
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    mistake: 'success on `accepted`, without waiting for the device',
+    finds: ['I8'],
+    replace: () =>
+      vi.doMock('../../src/core/command/judge.ts', async (original) => {
+        const real = await original<typeof import('../../src/core/command/judge.ts')>();
+        return {
+          ...real,
+          judge: (command, { view }) => ({
+            version: view.version,
+            delivered: true,
+            fields: command.fields.map(({ field }) => ({ field, state: { outcome: 'confirmed' } as const })),
+          }),
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'equality alone is success, whatever the device says that it has seen',
+    finds: ['I8'],
+    replace: () =>
+      vi.doMock('../../src/core/command/judge.ts', async (original) => {
+        const real = await original<typeof import('../../src/core/command/judge.ts')>();
+        return {
+          ...real,
+          judge: (command, evidence) =>
+            real.judge(command, { ...evidence, word: { version: Number.MAX_SAFE_INTEGER, fields: new Map() } }),
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'the deadline is judged before evidence that was asked for',
+    finds: ['I9', 'I8', 'I11'],
+    replace: () =>
+      vi.doMock('../../src/core/desk/asking.ts', async (original) => {
+        const real = await original<typeof import('../../src/core/desk/asking.ts')>();
+        return { ...real, isAnswered: () => true } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'the apply clock counts from the creation, also in the queue',
+    finds: ['I9'],
+    replace: () =>
+      vi.doMock('../../src/core/command/clocks.ts', async (original) => {
+        const real = await original<typeof import('../../src/core/command/clocks.ts')>();
+        return {
+          ...real,
+          deadlineOf: (command) =>
+            Math.min(command.policy.expiresAt, command.createdAt + command.policy.applyWithinMs) as never,
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'a lost answer is taken for a lost request: sent again without reading',
+    finds: ['I11'],
+    replace: () =>
+      vi.doMock('../../src/core/command/resolve.ts', async (original) => {
+        const real = await original<typeof import('../../src/core/command/resolve.ts')>();
+        return { ...real, resolveWrite: () => ({ type: 'not_sent' }) } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'restoring without looking whose value stands there',
+    finds: ['I11'],
+    replace: () =>
+      vi.doMock('../../src/core/command/ending.ts', async (original) => {
+        const real = await original<typeof import('../../src/core/command/ending.ts')>();
+        return {
+          ...real,
+          leftBehind: ({ version, fields }) =>
+            version === undefined ? [] : fields.filter(({ state }) => state.outcome !== 'confirmed'),
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'unguarded restore: the update carries no version',
+    finds: ['I6'],
+    programs: cloudTransport((transport) => transportWith(transport, { publish: withoutVersion })),
+  },
+  {
+    mistake: 'a snapshot older than the view is believed',
+    finds: ['I10', 'I8', 'I9', 'I11'],
+    replace: () =>
+      vi.doMock('../../src/core/view/sight.ts', async (original) => {
+        const real = await original<typeof import('../../src/core/view/sight.ts')>();
+        return {
+          ...real,
+          seeSnapshot: (sight, read, place) =>
+            real.seeSnapshot(
+              sight.view === undefined ? sight : { ...sight, view: { ...sight.view, version: 0 } },
+              read,
+              place,
+            ),
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'one counter for accepted and get: a patch over a gap is merged as if nothing were missing',
+    finds: ['I1', 'I8', 'I9', 'I10', 'I11'],
+    replace: () =>
+      vi.doMock('../../src/core/view/sight.ts', async (original) => {
+        const real = await original<typeof import('../../src/core/view/sight.ts')>();
+        return {
+          ...real,
+          seeAccepted: (sight, held, place) =>
+            real.seeAccepted(
+              sight.view === undefined
+                ? sight
+                : { ...sight, view: { ...sight.view, version: held.update.version - 1 } },
+              held,
+              place,
+            ),
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'late proof rewrites the verdict instead of adding to it',
+    finds: ['I7'],
+    replace: () =>
+      vi.doMock('../../src/core/command/transition.ts', async (original) => {
+        const real = await original<typeof import('../../src/core/command/transition.ts')>();
+        return {
+          ...real,
+          transition: (command, event, now) => {
+            const step = real.transition(command, event, now);
+            if (step.command.status !== 'succeeded_late') return step;
+            return { ...step, command: { ...step.command, status: 'succeeded' } };
+          },
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'commands are acknowledged and published before they are durable',
+    finds: ['I5', 'I6', 'I20', 'I21'],
+    programs: (production) => ({
+      ...production,
+      cloud: (ports) =>
+        production.cloud({
+          ...ports,
+          ledger: {
+            ...ports.ledger,
+            commit: (changes) => {
+              void ports.ledger.commit(changes);
+              return Promise.resolve(ok({ firstSequence: 1 }));
+            },
+          },
+        }),
+    }),
+  },
+  {
+    mistake: 'the idempotency key is ignored',
+    finds: ['I17'],
+    programs: cloudApi((cloud) => ({
+      create: ({ idempotency: _, ...request }) => cloud.create(request),
+    })),
+  },
+  {
+    mistake: 'reads are answered from a cache that writes do not touch',
+    finds: ['I20', 'I15', 'I1'],
+    programs: cloudApi((cloud) => {
+      const cache = new Map<string, Awaited<ReturnType<Cloud['command']>>>();
+      return {
+        command: async (id) => {
+          const found = cache.get(id) ?? (await cloud.command(id));
+          if (found.ok && !cache.has(id)) cache.set(id, found);
+          return found;
+        },
+      };
+    }),
+  },
+  {
+    mistake: 'the event stream loses one in seven',
+    finds: ['I21'],
+    programs: cloudApi((cloud) => ({
+      onEvent: (listener) =>
+        cloud.onEvent((entry) => {
+          if (entry.sequence % 7 !== 0) listener(entry);
+        }),
+    })),
+  },
+  {
+    mistake: 'a late deletion deletes the shadow that was made anew',
+    finds: ['I6'],
+    programs: cloudTransport((transport, { clock }) =>
+      transportWith(transport, {
+        hear: (topic) => {
+          const parsed = parseShadowTopic(topic);
+          if (parsed?.kind !== 'delete/accepted') return true;
+          clock.at((clock.monotonic() + 2_000) as never, () => {
+            void transport.publish({ topic: shadowTopic(parsed.ref, 'delete'), payload: '{}', qos: 1 });
+          });
+          return true;
+        },
+      }),
+    ),
+  },
+  {
+    mistake: 'deadlines on the wall clock: an hour forward is an hour passed',
+    finds: ['I9', 'I12'],
+    programs: (production) => ({
+      ...production,
+      cloud: (ports) => {
+        const { clock } = ports;
+        const base = clock.wall();
+        const monotonic = () => (clock.wall() - base) as never;
+        return production.cloud({
+          ...ports,
+          clock: {
+            wall: () => clock.wall(),
+            monotonic,
+            at: (due, fire) => clock.at((clock.monotonic() + Math.max(1, due - (clock.wall() - base))) as never, fire),
+          },
+        });
+      },
+    }),
+  },
+  {
+    mistake: 'timers beyond what the platform can count fire at once (2^31 ms there, 2^19 here)',
+    finds: ['I12', 'I13', 'I14'],
+    programs: (production) => ({
+      ...production,
+      device: (options) => {
+        const { clock } = options;
+        const at: Clock['at'] = (due, fire) =>
+          clock.at((due - clock.monotonic() > 2 ** 19 ? clock.monotonic() + 1 : due) as never, fire);
+        return production.device({
+          ...options,
+          clock: { wall: () => clock.wall(), monotonic: () => clock.monotonic(), at },
+        });
+      },
+    }),
+  },
+  {
+    mistake: 'the device echoes desired instead of reading back',
+    finds: ['I3', 'I1'],
+    replace: () =>
+      vi.doMock('../../src/core/reconcile/report.ts', async (original) => {
+        const real = await original<typeof import('../../src/core/reconcile/report.ts')>();
+        const { leavesOf } = await import('../../src/core/json/json-pointer.ts');
+        return {
+          ...real,
+          buildReport: (input) => {
+            const wishes = leavesOf(input.desired ?? {}).flatMap(([field, value]) =>
+              input.readings.has(field) ? [[field, { value }] as const] : [],
+            );
+            return real.buildReport({ ...input, readings: new Map([...input.readings, ...wishes]) });
+          },
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'the device claims a version that it has not seen',
+    finds: ['I3', 'I8', 'I2'],
+    replace: () =>
+      vi.doMock('../../src/core/reconcile/report.ts', async (original) => {
+        const real = await original<typeof import('../../src/core/reconcile/report.ts')>();
+        return {
+          ...real,
+          buildReport: (input) => real.buildReport({ ...input, version: input.version + 1 }),
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'a report on every delta',
+    finds: ['I13', 'I14', 'I1'],
+    programs: deviceTransport((transport) =>
+      transportWith(transport, {
+        hear: (topic) => {
+          const parsed = parseShadowTopic(topic);
+          if (parsed?.kind === 'update/delta') {
+            const payload = '{"state":{"reported":{}}}';
+            void transport.publish({ topic: shadowTopic(parsed.ref, 'update'), payload, qos: 0 });
+          }
+          return true;
+        },
+      }),
+    ),
+  },
+  {
+    mistake: 'a delta is taken for the truth of now: an older one is applied, also after a reboot',
+    finds: ['I2', 'I1'],
+    replace: () =>
+      vi.doMock('../../src/device/inbox.ts', async (original) => {
+        const real = await original<typeof import('../../src/device/inbox.ts')>();
+        return {
+          ...real,
+          eventOf: (message) =>
+            message.kind === 'update/delta'
+              ? {
+                  type: 'accepted',
+                  patch: { version: Number.MAX_SAFE_INTEGER, desired: message.state },
+                }
+              : real.eventOf(message),
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'the device asks once and never again: what it misses is missed for good',
+    finds: ['I1', 'I19'],
+    programs: deviceTransport((transport) => {
+      const asked = new Set<string>();
+      return transportWith(transport, {
+        publish: (go) => (message) => {
+          if (!message.topic.endsWith('/get')) return go(message);
+          if (asked.has(message.topic)) return Promise.resolve(ok(undefined));
+          asked.add(message.topic);
+          return go(message);
+        },
+      });
+    }),
+  },
+  {
+    mistake: 'a local change is adopted without a guard',
+    finds: ['I6'],
+    programs: deviceTransport((transport) => transportWith(transport, { publish: withoutVersion })),
+  },
+  {
+    mistake: 'retries without backoff',
+    finds: ['I13', 'I12'],
+    replace: () =>
+      vi.doMock('../../src/core/reconcile/backoff.ts', async (original) => {
+        const real = await original<typeof import('../../src/core/reconcile/backoff.ts')>();
+        return { ...real, fullJitter: () => 1 } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'the server is deaf to get: what it missed it never learns',
+    finds: ['I1', 'I8', 'I9', 'I19'],
+    programs: cloudTransport((transport) => transportWith(transport, { hear: (topic) => !topic.includes('/get/') })),
+  },
+];
