@@ -1,4 +1,14 @@
 import { vi } from 'vitest';
+import type * as AskingModule from '../../src/core/desk/asking.ts';
+import type * as BackoffModule from '../../src/core/reconcile/backoff.ts';
+import type * as ClocksModule from '../../src/core/command/clocks.ts';
+import type * as EndingModule from '../../src/core/command/ending.ts';
+import type * as InboxModule from '../../src/device/inbox.ts';
+import type * as JudgeModule from '../../src/core/command/judge.ts';
+import type * as ReportModule from '../../src/core/reconcile/report.ts';
+import type * as ResolveModule from '../../src/core/command/resolve.ts';
+import type * as SightModule from '../../src/core/view/sight.ts';
+import type * as TransitionModule from '../../src/core/command/transition.ts';
 import { ok } from '../../src/core/result.ts';
 import type { JsonObject } from '../../src/core/json/json.ts';
 import { parseShadowTopic, shadowTopic } from '../../src/protocol/topics.ts';
@@ -89,7 +99,7 @@ export const MUTANTS: readonly Mutant[] = [
     finds: ['I8'],
     replace: () =>
       vi.doMock('../../src/core/command/judge.ts', async (original) => {
-        const real = await original<typeof import('../../src/core/command/judge.ts')>();
+        const real = await original<typeof JudgeModule>();
         return {
           ...real,
           judge: (command, { view }) => ({
@@ -105,7 +115,7 @@ export const MUTANTS: readonly Mutant[] = [
     finds: ['I8'],
     replace: () =>
       vi.doMock('../../src/core/command/judge.ts', async (original) => {
-        const real = await original<typeof import('../../src/core/command/judge.ts')>();
+        const real = await original<typeof JudgeModule>();
         return {
           ...real,
           judge: (command, evidence) =>
@@ -118,7 +128,7 @@ export const MUTANTS: readonly Mutant[] = [
     finds: ['I9', 'I8', 'I11'],
     replace: () =>
       vi.doMock('../../src/core/desk/asking.ts', async (original) => {
-        const real = await original<typeof import('../../src/core/desk/asking.ts')>();
+        const real = await original<typeof AskingModule>();
         return { ...real, isAnswered: () => true } satisfies typeof real;
       }),
   },
@@ -127,7 +137,7 @@ export const MUTANTS: readonly Mutant[] = [
     finds: ['I9'],
     replace: () =>
       vi.doMock('../../src/core/command/clocks.ts', async (original) => {
-        const real = await original<typeof import('../../src/core/command/clocks.ts')>();
+        const real = await original<typeof ClocksModule>();
         return {
           ...real,
           deadlineOf: (command) =>
@@ -140,7 +150,7 @@ export const MUTANTS: readonly Mutant[] = [
     finds: ['I11'],
     replace: () =>
       vi.doMock('../../src/core/command/resolve.ts', async (original) => {
-        const real = await original<typeof import('../../src/core/command/resolve.ts')>();
+        const real = await original<typeof ResolveModule>();
         return { ...real, resolveWrite: () => ({ type: 'not_sent' }) } satisfies typeof real;
       }),
   },
@@ -149,7 +159,7 @@ export const MUTANTS: readonly Mutant[] = [
     finds: ['I11'],
     replace: () =>
       vi.doMock('../../src/core/command/ending.ts', async (original) => {
-        const real = await original<typeof import('../../src/core/command/ending.ts')>();
+        const real = await original<typeof EndingModule>();
         return {
           ...real,
           leftBehind: ({ version, fields }) =>
@@ -167,7 +177,7 @@ export const MUTANTS: readonly Mutant[] = [
     finds: ['I10', 'I8', 'I9', 'I11'],
     replace: () =>
       vi.doMock('../../src/core/view/sight.ts', async (original) => {
-        const real = await original<typeof import('../../src/core/view/sight.ts')>();
+        const real = await original<typeof SightModule>();
         return {
           ...real,
           seeSnapshot: (sight, read, place) =>
@@ -184,7 +194,7 @@ export const MUTANTS: readonly Mutant[] = [
     finds: ['I1', 'I8', 'I9', 'I10', 'I11'],
     replace: () =>
       vi.doMock('../../src/core/view/sight.ts', async (original) => {
-        const real = await original<typeof import('../../src/core/view/sight.ts')>();
+        const real = await original<typeof SightModule>();
         return {
           ...real,
           seeAccepted: (sight, held, place) =>
@@ -203,7 +213,7 @@ export const MUTANTS: readonly Mutant[] = [
     finds: ['I7'],
     replace: () =>
       vi.doMock('../../src/core/command/transition.ts', async (original) => {
-        const real = await original<typeof import('../../src/core/command/transition.ts')>();
+        const real = await original<typeof TransitionModule>();
         return {
           ...real,
           transition: (command, event, now) => {
@@ -320,7 +330,7 @@ export const MUTANTS: readonly Mutant[] = [
     finds: ['I3', 'I1'],
     replace: () =>
       vi.doMock('../../src/core/reconcile/report.ts', async (original) => {
-        const real = await original<typeof import('../../src/core/reconcile/report.ts')>();
+        const real = await original<typeof ReportModule>();
         const { leavesOf } = await import('../../src/core/json/json-pointer.ts');
         return {
           ...real,
@@ -338,7 +348,7 @@ export const MUTANTS: readonly Mutant[] = [
     finds: ['I3', 'I8', 'I2'],
     replace: () =>
       vi.doMock('../../src/core/reconcile/report.ts', async (original) => {
-        const real = await original<typeof import('../../src/core/reconcile/report.ts')>();
+        const real = await original<typeof ReportModule>();
         return {
           ...real,
           buildReport: (input) => real.buildReport({ ...input, version: input.version + 1 }),
@@ -366,7 +376,7 @@ export const MUTANTS: readonly Mutant[] = [
     finds: ['I2', 'I1'],
     replace: () =>
       vi.doMock('../../src/device/inbox.ts', async (original) => {
-        const real = await original<typeof import('../../src/device/inbox.ts')>();
+        const real = await original<typeof InboxModule>();
         return {
           ...real,
           eventOf: (message) =>
@@ -404,7 +414,7 @@ export const MUTANTS: readonly Mutant[] = [
     finds: ['I13', 'I12'],
     replace: () =>
       vi.doMock('../../src/core/reconcile/backoff.ts', async (original) => {
-        const real = await original<typeof import('../../src/core/reconcile/backoff.ts')>();
+        const real = await original<typeof BackoffModule>();
         return { ...real, fullJitter: () => 1 } satisfies typeof real;
       }),
   },
