@@ -52,9 +52,10 @@ function stands(field: FieldPointer, value: JsonValue, write: Write, view: Shado
   return mark !== undefined && mark[0] >= write.base.stamp && (mark[1] > write.base.version || mark[1] === 0);
 }
 
-/** Removing what was not there would show nothing either way. */
+/** Writing what stood there, or removing what did not, shows nothing either way. */
 function asksSomething(field: FieldPointer, value: JsonValue, write: Write): boolean {
-  return value !== null || Object.hasOwn(write.before, field);
+  const before = Object.hasOwn(write.before, field) ? write.before[field] : undefined;
+  return before === undefined ? value !== null : !jsonEqual(before, value);
 }
 
 function asBefore(field: FieldPointer, write: Write, view: ShadowView): boolean {
