@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'vitest';
+import type { EpochMs, FieldPointer, WriteId } from '../../src/core/brand.ts';
+import { resolveWrite } from '../../src/core/command/resolve.ts';
+import type { Write } from '../../src/core/command/write.ts';
+import { seeSnapshot, NOTHING_SEEN } from '../../src/core/view/sight.ts';
+import type { ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
+import { drawPlan, SERVER } from '../../simulators/workload/draw-plan.ts';
+import { fairWeather } from '../../simulators/weather/weather.ts';
+import type { Plan, PlannedStep } from '../../simulators/workload/plan.ts';
+import { PRODUCTION } from '../../simulators/world/production.ts';
+import { Runner } from '../../simulators/world/run-seed.ts';
+
+/** What the simulation found, one by one, as small as it could be made. */
+
+const ref = { thingName: 'heater-1' } as ShadowRef;
+
+function planWith(steps: readonly PlannedStep[], more: Partial<Plan> = {}): Plan {
+  const thing = { thingName: ref.thingName, kind: 'member', settings: false, clock: { offsetMs: 0, rate: 1 } } as const;
+  return {
+    ...drawPlan(1),
+    things: [{ ...thing, pollMs: 300_000 }],
+    weather: fairWeather(),
+    faultsMs: 300_000,
+    store: 'memory',
+    ledgerUnavailable: 0,
+    serverClock: { offsetMs: 0, rate: 1 },
+    steps,
+    ...more,
+  };
+}
+
+const command = (nth: number, atMs: number, patch: Record<string, never> | object): PlannedStep => ({
+  atMs,
+  do: 'command',
+  nth,
+  app: 'app-a',
+  ref,
+  patch: patch as never,
+  applyWithinMs: 60_000,
+  expiresInMs: 120_000,
+  whenOffline: 'wait',
+  onEnd: 'restore',
+  locked: false,
+});
+
+async function violationsOf(plan: Plan): Promise<string[]> {
+  const { violations } = await new Runner().run(plan.seed, { programs: PRODUCTION, plan });
+  return violations.map(({ invariant, words }) => `${invariant}: ${words}`);
+}
+
+describe('a create that the ledger refuses', () => {
+  test('leaves no command behind that stays queued for ever', async () => {
+    const steps: PlannedStep[] = [
+      { atMs: 60_000, do: 'ledgerFull', forMs: 20_000 },
+      // The first finds out, the second meets a ledger that is known to refuse.
+      command(0, 60_100, { power: true }),
+      command(1, 60_500, { fanSpeed: 3 }),
+    ];
+    expect(await violationsOf(planWith(steps))).toEqual([]);
+  });
+});
+
+describe('a command that ends while its write waits for the ledger', () => {
+  test('does not stay unfinished when the service then refuses the write', async () => {
+    const steps: PlannedStep[] = [
+      { ...command(0, 60_000, { power: true }), expiresInMs: 10_000 } as PlannedStep,
+      { atMs: 60_003, do: 'ledgerFull', forMs: 30_000 },
+    ];
+    const weather = { ...fairWeather(), throttle: 0.5 };
+    for (let seed = 1; seed <= 5; seed++)
+      expect(await violationsOf({ ...planWith(steps, { weather }), seed })).toEqual([]);
+  });
+});
+
+describe('a write whose answer was lost', () => {
+  const at = (text: string): FieldPointer => text as FieldPointer;
+  const base: Write = {
+    id: '01a2cea7-d427-7001-bdd8-38460b21dbfe' as WriteId,
+    ref,
+    purpose: 'commands',
+    commandIds: [],
+    patch: { power: true, fanSpeed: 3 },
+    base: { version: 18, incarnation: 1, stamp: 100 },
+    before: { [at('/power')]: false, [at('/fanSpeed')]: 1 },
+    attempt: 1,
+    createdAt: 0 as EpochMs,
+    state: 'open',
+  };
+  const viewOf = (desired: { power: boolean; fanSpeed: number }) => {
+    const metadata = {
+      desired: { power: { timestamp: 101 }, fanSpeed: { timestamp: desired.fanSpeed === 1 ? 90 : 101 } },
+    };
+    const read = { version: 20, state: { desired }, metadata, stamp: 101, timestamp: 101 };
+    const { sight } = seeSnapshot(NOTHING_SEEN, read as never, { ref, now: 0 as EpochMs });
+    if (sight.view === undefined) throw new Error('no view');
+    return sight.view;
+  };
+
+  test('did not land when one of its leaves is still as before, whoever put the other there', () => {
+    expect(resolveWrite(base, viewOf({ power: true, fanSpeed: 1 }))).toEqual({ type: 'guard' });
+  });
+
+  test('landed when all of its leaves stand', () => {
+    expect(resolveWrite(base, viewOf({ power: true, fanSpeed: 3 }))).toEqual({ type: 'landed', version: 19 });
+  });
+});
+
+test('a server that is cut off in the middle of everything comes to rest', async () => {
+  const steps: PlannedStep[] = [
+    command(0, 30_000, { power: true }),
+    { atMs: 30_010, do: 'partition', machine: SERVER, direction: 'down', forMs: 60_000 },
+    command(1, 40_000, { power: false }),
+    { atMs: 45_000, do: 'crash', machine: SERVER, downMs: 2_000 },
+    { atMs: 50_000, do: 'foreign', ref, state: { desired: { power: true } }, locked: false },
+  ];
+  expect(await violationsOf(planWith(steps))).toEqual([]);
+});
