@@ -120,7 +120,7 @@ describe("the README's walk-through", async () => {
   test('has its commands where this test finds them', () => expect(steps.length).toBeGreaterThan(5));
 
   test.each(steps)(
-    '$commands',
+    '$title',
     async ({ commands, expected }) => {
       const last = commands.at(-1) ?? '';
       let output = '';

@@ -48,12 +48,6 @@ async function serve(cli: Cli, flags: ServeFlags): Promise<Result<ExitCode>> {
     const why = `${listen.host} can be reached from elsewhere, and nothing says who may do what`;
     return fail(problem('invalid_usage', `${why}: add --access FILE ("shadowctl keys create" starts one)`));
   }
-  if (flags.access === undefined) {
-    const { yellow } = cli.output.talkColor;
-    cli.output.talk(
-      yellow('ACCESS CONTROL IS OFF: whoever is on this machine may command every device (--access FILE).'),
-    );
-  }
   const { composeServer } = await import('../../compose-server.ts');
   const server = await composeServer({
     listen,
@@ -73,6 +67,12 @@ async function serve(cli: Cli, flags: ServeFlags): Promise<Result<ExitCode>> {
     ...dieAt(cli.env['SHADOWCTL_FAILPOINT']),
   });
   if (!server.ok) return server;
+  if (flags.access === undefined) {
+    const { yellow } = cli.output.talkColor;
+    cli.output.talk(
+      yellow('ACCESS CONTROL IS OFF: whoever is on this machine may command every device (--access FILE).'),
+    );
+  }
   if (!server.value.connected) {
     const { yellow } = cli.output.talkColor;
     cli.output.talk(yellow(`The broker at ${flags.mqtt} is not there yet. Commands are accepted and wait for it.`));
