@@ -32,8 +32,14 @@ export class DeskWorld {
   #view: ShadowView | undefined;
   readonly #history = new Map<CommandId, CommandStatus[]>();
   /** Every report the service took: version, state and claim. */
-  readonly reports: { version: number; at: EpochMs; reported: JsonObject; claim: number | undefined; life: number }[] =
-    [];
+  readonly reports: {
+    version: number;
+    at: EpochMs;
+    reported: JsonObject;
+    claim: number;
+    listed: readonly string[];
+    life: number;
+  }[] = [];
   #life = 1;
   #tombstone = 0;
   #ids = 0;
@@ -145,7 +151,8 @@ export class DeskWorld {
       version: this.record?.document.version ?? 0,
       at: this.now,
       reported: this.record?.document.state.reported ?? {},
-      claim: how === 'obeys' || how === 'differs' ? claim : undefined,
+      claim,
+      listed: how === 'refuses' || how === 'applies' ? keys : [],
       life: this.#life,
     });
   }
@@ -219,7 +226,8 @@ export class DeskWorld {
     for (const { field, desired } of command.fields) {
       if (desired === null) continue;
       const shown = this.reports.some(
-        ({ reported, claim }) => claim !== undefined && claim >= version && same(reported[field.slice(1)], desired),
+        ({ reported, claim, listed }) =>
+          claim >= version && !listed.includes(field.slice(1)) && same(reported[field.slice(1)], desired),
       );
       if (!shown && command.noop !== true) throw new Error(`${command.id} succeeded without evidence for ${field}`);
     }
@@ -243,7 +251,7 @@ export class DeskWorld {
       const key = field.slice(1);
       return same(document.state.desired?.[key], desired) && same(document.state.reported?.[key], desired);
     });
-    if (old && stands && (last.claim ?? 0) >= version) {
+    if (old && stands && last.listed.length === 0 && last.claim >= version) {
       throw new Error(`${command.id} ended ${command.status} against the evidence`);
     }
   }
