@@ -13,13 +13,14 @@ import type { IdentityView } from '../views.ts';
 
 /** What the API says about itself. */
 export function metaRoutes(app: FastifyInstance, parts: RouteParts): void {
-  const document = JSON.stringify(openApiDocument({ version: parts.version ?? '0.0.0' }));
-  const pages = problemPages(problemWords());
+  // Written when first asked for: a start should not wait for what nobody may read.
+  const document = once(() => JSON.stringify(openApiDocument({ version: parts.version ?? '0.0.0' })));
+  const pages = once(() => problemPages(problemWords()));
 
-  route(app, OPERATIONS.openApi, ({ reply }) => reply.type('application/json; charset=utf-8').send(document));
+  route(app, OPERATIONS.openApi, ({ reply }) => reply.type('application/json; charset=utf-8').send(document()));
 
   route(app, OPERATIONS.problemPage, ({ request, reply, params }) => {
-    const page = pages.get(params['code'] ?? '');
+    const page = pages().get(params['code'] ?? '');
     if (page === undefined) {
       return respond({ parts, request, reply }, fail(problem('not_found', 'there is no such problem')), String);
     }
@@ -35,6 +36,11 @@ export function metaRoutes(app: FastifyInstance, parts: RouteParts): void {
     const identity: IdentityView = { name, accessControl: parts.access !== undefined, roles, actions };
     return respond({ parts, request, reply }, query, () => identity);
   });
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 /** Beside the sources while developing, at the root of the package when built. */
