@@ -11,6 +11,6 @@ test(
     const report = await killServer(KILLS, SEED);
     console.log(`SEED=${SEED}`, JSON.stringify(report));
     expect(report).toMatchObject(NOTHING_WRONG);
-    expect(report.accepted).toBeGreaterThan(3 * KILLS);
+    expect(report.accepted).toBeGreaterThan(KILLS);
   },
 );

@@ -127,7 +127,7 @@ export class KillWorld {
   /** Waits until the server has killed itself; false if it passed the place without. */
   async diedByItself(): Promise<boolean> {
     const { program } = this.#running as Running;
-    const died = await eventually(() => ended(program), { withinMs: 15_000 }).catch(() => false);
+    const died = await eventually(() => ended(program), { withinMs: 40_000 }).catch(() => false);
     this.#running = undefined;
     if (!died) program.process.kill('SIGKILL');
     await program.ended;
