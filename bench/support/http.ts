@@ -7,7 +7,13 @@ export class HttpClient {
 
   constructor(url: string, connections: number) {
     this.#base = new URL(url);
-    this.#agent = new Agent({ keepAlive: true, maxSockets: connections, scheduling: 'fifo' });
+    // By default 256 idle connections are kept; a thousand callers would meet the limit of the accept queue again and again.
+    this.#agent = new Agent({
+      keepAlive: true,
+      maxSockets: connections,
+      maxFreeSockets: connections,
+      scheduling: 'fifo',
+    });
   }
 
   post(path: string, body: string, headers: Readonly<Record<string, string>> = {}) {
