@@ -16,6 +16,7 @@ const ON_ITS_WAY_MS = 25_000;
 export const deadlineTruth: MakeChecker = (context) => {
   const sentAt = new Map<CommandId, number>();
   const createdAt = new Map<CommandId, { atMs: number; command: Command }>();
+  const endedAt = new Map<CommandId, number>();
   const judged = new Set<CommandId>();
   let jumped = false;
   return {
@@ -26,6 +27,9 @@ export const deadlineTruth: MakeChecker = (context) => {
       }
       if (sighting.type === 'event' && sighting.entry.status !== 'queued' && !sentAt.has(sighting.entry.commandId)) {
         sentAt.set(sighting.entry.commandId, atMs);
+      }
+      if (sighting.type === 'event' && VERDICT_OF[sighting.entry.status] === 'timed_out') {
+        if (!endedAt.has(sighting.entry.commandId)) endedAt.set(sighting.entry.commandId, atMs);
       }
       if (sighting.type !== 'looked' || sighting.command === undefined) return;
       const { command } = sighting;
@@ -50,7 +54,10 @@ export const deadlineTruth: MakeChecker = (context) => {
       if (byExpiry && !jumped && livedMs < lifeMs * RATE) {
         context.violated(`command ${command.id} ended after ${livedMs} ms of a life of ${lifeMs}`);
       }
-      const missing = unproven(command, atMs - ON_ITS_WAY_MS, context, { noop: false });
+      // A verdict that nobody saw at the time cannot be dated from outside.
+      const verdictAt = endedAt.get(command.id);
+      if (verdictAt === undefined) return;
+      const missing = unproven(command, verdictAt - ON_ITS_WAY_MS, context, { noop: false });
       if (missing?.length === 0 && command.fields.some(({ desired }) => desired !== null)) {
         context.violated(`command ${command.id} ${command.status} although the device had shown every field`);
       }

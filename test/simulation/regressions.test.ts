@@ -100,6 +100,20 @@ describe('a write whose answer was lost', () => {
     expect(resolveWrite(base, viewOf({ power: true, fanSpeed: 1 }))).toEqual({ type: 'guard' });
   });
 
+  test('landed when its leaf is an empty array that was not there before, which carries no stamp', () => {
+    const field = '/zones' as FieldPointer;
+    const write: Write = { ...base, patch: { zones: [] }, before: { [field]: [1] } };
+    const read = {
+      version: 20,
+      state: { desired: { zones: [] } },
+      metadata: { desired: { zones: [] } },
+      timestamp: 101,
+    };
+    const { sight } = seeSnapshot(NOTHING_SEEN, read as never, { ref, now: 0 as EpochMs });
+    if (sight.view === undefined) throw new Error('no view');
+    expect(resolveWrite(write, sight.view)).toEqual({ type: 'landed', version: 19 });
+  });
+
   test('landed when all of its leaves stand', () => {
     expect(resolveWrite(base, viewOf({ power: true, fanSpeed: 3 }))).toEqual({ type: 'landed', version: 19 });
   });

@@ -48,6 +48,8 @@ function stands(field: FieldPointer, value: JsonValue, write: Write, view: Shado
   const standing = valueAt(view.state.desired, field);
   if (value === null) return standing === undefined && Object.hasOwn(write.before, field);
   if (standing === undefined || !jsonEqual(standing, value)) return false;
+  // An empty array or object carries no stamp (R73, R75): that it was not there before has to do.
+  if (isEmpty(value)) return !asBefore(field, write, view);
   const mark = markAt(view.marks.desired, field);
   return mark !== undefined && mark[0] >= write.base.stamp && (mark[1] > write.base.version || mark[1] === 0);
 }
@@ -63,4 +65,8 @@ function asBefore(field: FieldPointer, write: Write, view: ShadowView): boolean 
   const before = Object.hasOwn(write.before, field) ? write.before[field] : undefined;
   if (standing === undefined || before === undefined) return standing === before;
   return jsonEqual(standing, before);
+}
+
+function isEmpty(value: JsonValue): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
