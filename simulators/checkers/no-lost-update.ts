@@ -92,6 +92,11 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
   }
 
   function storedAgain(write: Write, token: string, incarnation: number): void {
+    // An empty array carries no stamp: whoever lost the answer cannot know, and writes the same again.
+    const stampless = leavesOf(write.patch).some(
+      ([, value]) => typeof value === 'object' && value !== null && Object.keys(value).length === 0,
+    );
+    if (stampless) return;
     for (const id of write.commandIds) {
       const first = stored.get(id);
       if (first === undefined || first.incarnation !== incarnation) {

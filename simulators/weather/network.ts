@@ -15,6 +15,9 @@ import { fairWeather, type Weather } from './weather.ts';
 
 export type Direction = 'up' | 'down' | 'both';
 
+/** `road` names the messages that must keep their order: what one client sends. Undefined: in any order. */
+export type Hold = (road: string | undefined, arrive: () => void) => void;
+
 /** A client's end of a connection, as the broker sees it. */
 export interface Peer {
   readonly clientId: string;
@@ -56,6 +59,7 @@ export class Network {
   readonly #partitions = new Map<string, Direction>();
   readonly #held = new Map<string, { filters: Set<string>; messages: { topic: string; payload: Uint8Array }[] }>();
   #routes = new Map<string, Session[]>();
+  readonly #hold: Hold | undefined;
   #brokerDown = false;
 
   constructor(options: {
@@ -65,7 +69,10 @@ export class Network {
     readonly coverage: Coverage;
     /** How long the service remembers the version of a deleted shadow (R49). */
     readonly tombstoneSeconds: number;
+    /** Takes every message on the wire instead of a timer; for runs in which somebody else decides on the order. */
+    readonly hold?: Hold;
   }) {
+    this.#hold = options.hold;
     this.#clock = options.clock;
     this.#random = options.random;
     this.#emit = options.emit;
@@ -145,7 +152,7 @@ export class Network {
       if (session.open && !this.#brokerDown && !lost) this.#arrived(peer.clientId, topic, payload);
     };
     // What one client sends on one connection arrives in order: that is TCP, and no broker changes it.
-    session.upFreeAt = this.#transit(session.upFreeAt, 0, () => {
+    session.upFreeAt = this.#transit(session.upFreeAt, 0, peer.clientId, () => {
       arrive();
       if (session.open && !this.#blocked(peer.clientId, 'down') && !this.#ackLost()) this.#down(session, acknowledged);
     });
@@ -284,13 +291,17 @@ export class Network {
   }
 
   #down(session: Session, arrive: () => void): void {
-    session.downFreeAt = this.#transit(session.downFreeAt, this.weather.reorder, () => {
+    session.downFreeAt = this.#transit(session.downFreeAt, this.weather.reorder, undefined, () => {
       if (session.open && !this.#blocked(session.peer.clientId, 'down')) arrive();
     });
   }
 
   /** Sends something on its way; returns when the road is free for the next message. */
-  #transit(freeAt: number, reorder: number, arrive: () => void): number {
+  #transit(freeAt: number, reorder: number, road: string | undefined, arrive: () => void): number {
+    if (this.#hold !== undefined) {
+      this.#hold(road, arrive);
+      return freeAt;
+    }
     const now = this.#clock.monotonic();
     const { reorderMs } = this.weather;
     let due = now + this.#latency();

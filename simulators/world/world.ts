@@ -15,7 +15,7 @@ import type { Store } from '../ledger/simulated-ledger.ts';
 import { Failpoints } from '../machine/failpoints.ts';
 import { SeededRandom } from '../time/seeded-random.ts';
 import { settled, SimulatedClock } from '../time/simulated-clock.ts';
-import { Network } from '../weather/network.ts';
+import { Network, type Hold } from '../weather/network.ts';
 import { fairWeather } from '../weather/weather.ts';
 import { Apps } from '../workload/apps.ts';
 import { SERVER, shadowsOf } from '../workload/draw-plan.ts';
@@ -46,6 +46,8 @@ export interface WorldOptions {
   readonly store: Store;
   readonly modelOf: (ref: ShadowRef) => Model;
   readonly keepLines?: boolean;
+  /** Somebody else decides which message arrives next. */
+  readonly hold?: Hold;
 }
 
 /**
@@ -74,7 +76,7 @@ export class World {
   #timersMax = 0;
 
   constructor(options: WorldOptions) {
-    const { plan, programs, store, modelOf, keepLines = false } = options;
+    const { plan, programs, store, modelOf, keepLines = false, hold } = options;
     this.#plan = plan;
     this.#options = options;
     this.trace = new Trace({ keep: keepLines });
@@ -87,6 +89,7 @@ export class World {
       emit,
       coverage: this.coverage,
       tombstoneSeconds: plan.tombstoneSeconds,
+      ...(hold === undefined ? {} : { hold }),
     });
     this.#network.weather = { ...plan.weather };
     this.#environment = {
@@ -129,6 +132,43 @@ export class World {
     if (this.violations.length >= VIOLATIONS_MAX) return;
     this.violations.push({ invariant, atMs: this.#nowMs(), words });
     this.trace.note(`${this.#nowMs()} VIOLATED ${invariant}: ${words}`);
+  }
+
+  /** A step of a run that somebody else directs. */
+  async pass(byMs: number): Promise<void> {
+    await this.#advance(byMs);
+  }
+
+  boot(): void {
+    this.#see({ type: 'phase', phase: 'faults' });
+    for (const machine of this.#machines.values()) machine.boot();
+    for (const step of this.#plan.steps) this.#after(step.atMs, () => this.#do(step));
+  }
+
+  crash(machine: string): void {
+    this.#machines.get(machine)?.crash(100);
+  }
+
+  /** Everything an onlooker can tell two moments apart by: documents, hardware, who is up. */
+  portrait(): string {
+    const parts = this.#refs().map((ref) => {
+      const { fields } = this.#hardwareOf(ref)?.kit ?? { fields: [] };
+      const values = fields.map(({ field }) => this.#hardwareOf(ref)?.value(field));
+      const document = this.#network.document(ref);
+      return [document?.version, document?.state, values];
+    });
+    const up = [...this.#machines.values()].map(({ ready }) => ready);
+    return JSON.stringify([parts, up]);
+  }
+
+  /** Why it has not come to rest, or nothing. */
+  pending(): Promise<string | undefined> {
+    return this.#pending();
+  }
+
+  lookAtEverything(): Promise<void> {
+    this.#see({ type: 'phase', phase: 'end' });
+    return this.#lookAtEverything();
   }
 
   async run(): Promise<void> {
