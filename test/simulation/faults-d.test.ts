@@ -51,6 +51,24 @@ describe('D2 crash between the publish and its mark', () => {
     expect(await status(command.id)).toBe('succeeded');
   });
 
+  test('a command whose place our own lost write took is superseded by that command, not by somebody unknown', async () => {
+    await world.report('lamp', { level: 0 });
+    const first = await world.create('lamp', { level: 1 });
+    expect(await status(first.id)).toBe('sent');
+    world.faults({ kind: 'drop', message: 'update/accepted' });
+    const second = await world.create('lamp', { level: 2 });
+    world.crash();
+    world.faults();
+
+    await world.restart();
+
+    expect(await status(second.id)).toBe('sent');
+    expect(await world.command(first.id)).toMatchObject({
+      status: 'superseded',
+      fields: [{ state: { outcome: 'superseded', by: { kind: 'command', commandId: second.id } } }],
+    });
+  });
+
   test('a write that landed and was overwritten meanwhile is superseded, not sent again', async () => {
     await world.report('lamp', { level: 0 });
     world.faults({ kind: 'drop', message: 'update/accepted' });

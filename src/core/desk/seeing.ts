@@ -51,7 +51,9 @@ export function onRead(draft: Draft, read: ReadShadow, serial: number | undefine
   }
   if (seen !== 'applied') return;
   if (known !== sight.view) draft.touch(undefined);
-  look(draft, true);
+  setWord(draft, sight.view?.state.reported);
+  // A write of ours whose answer was lost may be what the snapshot shows: that is settled before anybody is judged.
+  draft.lookAgain = true;
 }
 
 /** 404: it does not exist. Whether it ever did in this life decides whether something was deleted. */
