@@ -23,6 +23,7 @@ export class ServerMachine implements Machine {
   readonly store: Store;
   readonly #environment: Environment;
   readonly #wall: WallClock;
+  readonly #drifts: boolean;
   readonly #random: SeededRandom;
   #process: Process | undefined;
   #cloud: Cloud | undefined;
@@ -36,7 +37,8 @@ export class ServerMachine implements Machine {
     this.store = store;
     this.#random = environment.random.fork(SERVER);
     this.#wall = new WallClock(environment.clock, clock);
-    if (clock.rate !== 1) environment.coverage.hit('clock.drift');
+    this.#drifts = clock.rate !== 1;
+    if (this.#drifts) environment.coverage.hit('clock.drift');
   }
 
   get process(): Process | undefined {
@@ -65,6 +67,8 @@ export class ServerMachine implements Machine {
     });
     this.#process = process;
     emit({ type: 'boot', process: SERVER });
+    // A clock that drifts is set right by service time, in a jump.
+    if (this.#drifts) emit({ type: 'fault', kind: 'clock.serverJump', detail: 'drifts' });
     const cloud = this.#load(process, random);
     this.#cloud = cloud;
     cloud.onEvent((entry) => this.#saw(process, cloud, entry));

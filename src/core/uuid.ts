@@ -33,7 +33,8 @@ export function uuidV7Source(wall: () => EpochMs, bytes: (count: number) => Uint
   let counter = 0;
   return () => {
     const random = bytes(UUID_RANDOM_BYTES);
-    const now = Math.trunc(wall());
+    // A clock that was never set may stand before 1970 (C16): then the counter goes on from there.
+    const now = Math.max(0, Math.trunc(wall()));
     const seed = ((random[0] ?? 0) & 0x07) * 256 + (random[1] ?? 0);
     if (now > lastMs) {
       lastMs = now;

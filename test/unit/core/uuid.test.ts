@@ -33,3 +33,14 @@ test.each([
   '017f22e279b07cc398c4dc0c0c07398f',
   '',
 ])('%j is none of our identifiers', (text) => expect(isUuidV7(text)).toBe(false));
+
+test('identifiers rise also where the clock was never set and stands before 1970', () => {
+  let wall = -7_200_000;
+  const next = uuidV7Source(
+    () => epochMs(wall++),
+    (count) => new Uint8Array(count),
+  );
+  const ids = [next(), next(), next()];
+  expect(ids.every(isUuidV7)).toBe(true);
+  expect([...ids].sort()).toEqual(ids);
+});
