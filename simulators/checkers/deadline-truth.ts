@@ -55,8 +55,10 @@ export const deadlineTruth: MakeChecker = (context) => {
         context.violated(`command ${command.id} ended after ${livedMs} ms of a life of ${lifeMs}`);
       }
       // A verdict that nobody saw at the time cannot be dated from outside.
-      const verdictAt = endedAt.get(command.id);
-      if (verdictAt === undefined) return;
+      const seenAt = endedAt.get(command.id);
+      if (seenAt === undefined) return;
+      // While the ledger is in trouble the line comes long after the verdict; the command says when it was.
+      const verdictAt = Math.min(seenAt, created.atMs + ((command.endedAt ?? Infinity) - command.createdAt));
       const missing = unproven(command, verdictAt - ON_ITS_WAY_MS, context, { noop: false });
       if (missing?.length === 0 && command.fields.some(({ desired }) => desired !== null)) {
         context.violated(`command ${command.id} ${command.status} although the device had shown every field`);

@@ -79,7 +79,13 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
       refused.add(token);
       return;
     }
-    if (write.purpose === 'commands') storedAgain(write, token, history.of(shadowKey(ref)).at(-1)?.incarnation ?? 0);
+    // A leaf that was there with this value, stamped within the same second, shows nobody whether it was written again.
+    const changed = leavesOf(write.patch).some(([field, value]) => {
+      const stood = valueAt(before?.state.desired, field);
+      return value === null ? stood !== undefined : !same(stood, value);
+    });
+    if (write.purpose === 'commands' && changed)
+      storedOnce(write, token, history.of(shadowKey(ref)).at(-1)?.incarnation ?? 0);
     if (write.purpose !== 'restore' && write.purpose !== 'withdraw') return;
     const [id] = write.commandIds;
     const command = id === undefined ? undefined : commands.get(id);
@@ -91,7 +97,7 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
     }
   }
 
-  function storedAgain(write: Write, token: string, incarnation: number): void {
+  function storedOnce(write: Write, token: string, incarnation: number): void {
     // An empty array carries no stamp: whoever lost the answer cannot know, and writes the same again.
     const stampless = leavesOf(write.patch).some(
       ([, value]) => typeof value === 'object' && value !== null && Object.keys(value).length === 0,
