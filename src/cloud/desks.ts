@@ -112,7 +112,8 @@ export class Desks {
   }
 
   shadowsOf(thingName: ThingName): ShadowRef[] {
-    return [...(this.#byThing.get(thingName) ?? [])].map(({ ref }) => ref);
+    const entries = [...(this.#byThing.get(thingName) ?? [])];
+    return entries.filter((entry) => !isUnheardOf(entry)).map(({ ref }) => ref);
   }
 
   pendingByStatus(): Map<string, number> {
@@ -243,8 +244,8 @@ export class Desks {
     const { recorder } = this.#options;
     const changes: LedgerChange[] = [];
     for (const change of step.changes) {
-      if (change.type === 'view') recorder.deferView(change.view);
-      else changes.push(change);
+      if (change.type !== 'view') changes.push(change);
+      else if (!isUnheardOf(entry)) recorder.deferView(change.view);
     }
     for (const change of more) changes.push(change);
     const publishes = step.effects.some(({ type }) => type === 'publish');
@@ -337,6 +338,13 @@ export class Desks {
       ...(gate === undefined ? {} : { mayPublish: gate }),
     };
   }
+}
+
+/** Somebody asked for a shadow that never was: the question leaves no trace in the ledger or in any list. */
+function isUnheardOf({ desk, kept }: DeskEntry): boolean {
+  if (desk === undefined || desk.commands.size > 0 || kept?.view !== undefined) return false;
+  const { view } = desk.sight;
+  return view === undefined || (view.version === 0 && view.incarnation === 1);
 }
 
 interface RunOptions {

@@ -186,3 +186,16 @@ test('a shadow report shows the wish while it is open and says why it is not con
     }),
   ]);
 });
+
+test('asking for a shadow that never was leaves no trace in any list', async () => {
+  await start();
+  expect(await cloud.shadow(refOf('no-such-thing'))).toMatchObject({
+    ok: false,
+    problem: { code: 'shadow_not_found' },
+  });
+  await app.desire('heater', { targetC: 21 });
+  await eventually(async () => got(await cloud.shadows({ limit: 10 })).items.length > 0);
+
+  expect(got(await cloud.shadows({ limit: 10 })).items).toEqual([refOf('heater')]);
+  expect(got(await cloud.thing(thing('no-such-thing'))).shadows).toEqual([]);
+});
