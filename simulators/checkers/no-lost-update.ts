@@ -85,7 +85,7 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
       return value === null ? stood !== undefined : !same(stood, value);
     });
     if (write.purpose === 'commands' && changed)
-      storedOnce(write, token, history.of(shadowKey(ref)).at(-1)?.incarnation ?? 0);
+      storedOnce(write, changed ? token : undefined, token, history.of(shadowKey(ref)).at(-1)?.incarnation ?? 0);
     if (write.purpose !== 'restore' && write.purpose !== 'withdraw') return;
     const [id] = write.commandIds;
     const command = id === undefined ? undefined : commands.get(id);
@@ -97,7 +97,7 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
     }
   }
 
-  function storedOnce(write: Write, token: string, incarnation: number): void {
+  function storedOnce(write: Write, shown: string | undefined, token: string, incarnation: number): void {
     // An empty array carries no stamp: whoever lost the answer cannot know, and writes the same again.
     const stampless = leavesOf(write.patch).some(
       ([, value]) => typeof value === 'object' && value !== null && Object.keys(value).length === 0,
@@ -106,7 +106,7 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
     for (const id of write.commandIds) {
       const first = stored.get(id);
       if (first === undefined || first.incarnation !== incarnation) {
-        stored.set(id, { token: refused.has(token) ? undefined : token, incarnation });
+        stored.set(id, { token: refused.has(token) ? undefined : shown, incarnation });
       } else if (first.token !== undefined && first.token !== token && !refused.has(first.token)) {
         violated(`command ${id} was stored by ${first.token} and again by ${token}`);
       }
