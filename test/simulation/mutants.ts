@@ -286,27 +286,6 @@ export const MUTANTS: readonly Mutant[] = [
     ),
   },
   {
-    mistake: 'deadlines on the wall clock: an hour forward is an hour passed',
-    finds: ['I9', 'I11', 'I12'],
-    from: 35,
-    programs: (production) => ({
-      ...production,
-      cloud: (ports) => {
-        const { clock } = ports;
-        const base = clock.wall();
-        const monotonic = () => (clock.wall() - base) as never;
-        return production.cloud({
-          ...ports,
-          clock: {
-            wall: () => clock.wall(),
-            monotonic,
-            at: (due, fire) => clock.at((clock.monotonic() + Math.max(1, due - (clock.wall() - base))) as never, fire),
-          },
-        });
-      },
-    }),
-  },
-  {
     mistake: 'timers beyond what the platform can count fire at once (2^31 ms there, 2^19 here)',
     finds: ['I12', 'I13', 'I14'],
     programs: (production) => ({

@@ -129,3 +129,8 @@ test('a server that is cut off in the middle of everything comes to rest', async
   ];
   expect(await violationsOf(planWith(steps))).toEqual([]);
 });
+
+test('seed 351: an update that came late from an earlier life of a shadow does not make the server ask for ever', async () => {
+  const { violations } = await new Runner().run(351, { programs: PRODUCTION });
+  expect(violations).toEqual([]);
+});

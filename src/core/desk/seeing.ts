@@ -85,11 +85,14 @@ export function onDeleted(draft: Draft, version: number): void {
   look(draft, true);
 }
 
-/** Waiting for the missing ones is over: a snapshot repairs the gap. */
+/**
+ * Waiting for the missing ones is over: a snapshot repairs the gap. It is asked for from here on, so it holds whatever
+ * was held; an update above it came late from an earlier life of the shadow, and keeping it would mean asking for ever.
+ */
 export function onHoldOver(draft: Draft): void {
   const { holdUntil, ...rest } = draft.desk.sight;
   if (holdUntil === undefined || draft.now < holdUntil) return;
-  draft.desk.sight = { ...rest, held: rest.held };
+  draft.desk.sight = { ...rest, held: [] };
   need(draft);
 }
 

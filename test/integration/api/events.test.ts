@@ -90,7 +90,7 @@ describe('the event stream', () => {
     const end = last !== false && last.ok ? last.value.newest : 0;
     // The commands go on living, so more may follow at any time; what counts is up to `end`.
     await eventually(() => (early.heard.at(-1)?.id ?? 0) >= end && (live.heard.at(-1)?.id ?? 0) >= end);
-    const upToEnd = ({ heard }: Listener): number[] => heard.map(({ id }) => id).filter((id) => id <= end);
+    const upToEnd = ({ heard }: Listener): number[] => heard.flatMap(({ id = Infinity }) => (id <= end ? [id] : []));
     const ids = upToEnd(early);
     expect(ids).toEqual(Array.from({ length: end }, (_, index) => index + 1));
     expect(upToEnd(live)).toEqual(ids.slice(-upToEnd(live).length));
