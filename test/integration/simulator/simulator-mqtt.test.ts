@@ -1,3 +1,4 @@
+import { createConnection } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openSimulator, startSimulator, type Simulator } from '../../../simulators/testing.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -203,13 +204,24 @@ test('a client with overlapping subscriptions gets one copy', async () => {
 test('a silent client is told off by its keep-alive, and says so in the event', async () => {
   const watcher = await connect();
   await watcher.subscribe('$aws/events/presence/disconnected/+');
-  // Its pings are swallowed: the broker must notice by itself.
-  const silent = await connect({ clientId: 'silent', keepalive: 1, protocolVersion: 4 });
-  silent.client.sendPing = () => undefined;
+  // A bare socket that connects with a keep-alive of one second and then says nothing: a client library would end it itself.
+  const { hostname, port } = new URL(cloud.mqttUrl);
+  const silent = createConnection({ host: hostname, port: Number(port) });
+  silent.on('error', () => undefined);
+  const name = Buffer.from('silent');
+  silent.write(
+    Buffer.concat([
+      Buffer.from([0x10, 12 + name.length, 0, 4]),
+      Buffer.from('MQTT'),
+      Buffer.from([4, 2, 0, 1, 0, name.length]),
+      name,
+    ]),
+  );
   expect(await watcher.body('$aws/events/presence/disconnected/silent')).toMatchObject({
     disconnectReason: 'MQTT_KEEP_ALIVE_TIMEOUT',
     clientInitiatedDisconnect: false,
   });
+  silent.destroy();
 });
 
 test('requests with names that AWS does not allow touch no shadow', async () => {
