@@ -1,6 +1,6 @@
 import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
-import type { CommandDetailView, CommandView, ExplanationView } from '../http/views.ts';
+import type { CommandDetailView, CommandView, ExplanationView } from '../http/views/command.ts';
 import { EXIT, type Cli, type ExitCode } from './cli.ts';
 import type { Api } from '../client/api.ts';
 import { forTerminal } from './output/terminal.ts';

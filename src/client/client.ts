@@ -1,17 +1,10 @@
 import { PROBLEMS, problem, type Problem, type ProblemCode } from '../core/problem.ts';
 import { type Result } from '../core/result.ts';
 import type { JsonObject } from '../core/json/json.ts';
-import type {
-  CommandDetailView,
-  CommandView,
-  DriftView,
-  ExplanationView,
-  PageView,
-  ShadowExplanationView,
-  ShadowView,
-  ThingView,
-  TimelineEntryView,
-} from '../http/views.ts';
+import type { CommandDetailView, CommandView, ExplanationView, TimelineEntryView } from '../http/views/command.ts';
+import type { DriftView } from '../http/views/drift.ts';
+import type { PageView } from '../http/views/parts.ts';
+import type { ShadowExplanationView, ShadowView, ThingView } from '../http/views/shadow.ts';
 import { createApi, type Api, type RequestOptions } from './api.ts';
 import { serverSentEvents } from './sse.ts';
 

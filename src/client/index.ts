@@ -17,13 +17,9 @@ export type {
   CommandDetailView,
   CommandFieldView,
   CommandView,
-  DriftView,
   ExplanationView,
-  FieldView,
-  PageView,
-  PresenceView,
-  ShadowExplanationView,
-  ShadowView,
-  ThingView,
   TimelineEntryView,
-} from '../http/views.ts';
+} from '../http/views/command.ts';
+export type { DriftView } from '../http/views/drift.ts';
+export type { FieldView, PresenceView, ShadowExplanationView, ShadowView, ThingView } from '../http/views/shadow.ts';
+export type { PageView } from '../http/views/parts.ts';

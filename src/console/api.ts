@@ -1,14 +1,8 @@
 import { signal } from '@preact/signals';
-import type {
-  CommandDetailView,
-  CommandView,
-  DriftView,
-  ExplanationView,
-  PageView,
-  ShadowExplanationView,
-  ShadowView,
-  ThingView,
-} from '../http/views.ts';
+import type { CommandDetailView, CommandView, ExplanationView } from '../http/views/command.ts';
+import type { DriftView } from '../http/views/drift.ts';
+import type { PageView } from '../http/views/parts.ts';
+import type { ShadowExplanationView, ShadowView, ThingView } from '../http/views/shadow.ts';
 
 /** The console is one more caller of the HTTP API: it knows nothing that a script could not ask. */
 

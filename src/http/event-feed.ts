@@ -4,7 +4,7 @@ import type { TimelineEntry } from '../core/command/command.ts';
 import { ok, type Result } from '../core/result.ts';
 import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
 import type { Cancel } from '../ports/clock.ts';
-import { streamEventView } from './views.ts';
+import { streamEventView } from './views/command.ts';
 
 /** One entry, ready to be sent: written once, however many listen. */
 export interface Frame {

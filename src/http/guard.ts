@@ -8,7 +8,7 @@ import { shadowKey } from '../core/shadow/shadow-ref.ts';
 import type { Actor } from '../cloud/cloud.ts';
 import type { AccessLimits } from '../ports/access-control.ts';
 import { NOT_THERE } from './not-there.ts';
-import type { Operation } from './operations.ts';
+import type { Operation } from './operations/operation.ts';
 import type { RequestProblem } from './problem-response.ts';
 import { Rates } from './rates.ts';
 import { answer, type Guard, type HttpParts } from './respond.ts';

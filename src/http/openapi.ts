@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { PROBLEMS, type ProblemCode } from '../core/problem.ts';
 import type { JsonObject } from '../core/json/json.ts';
-import { ALL_OPERATIONS, type Answer, type Operation } from './operations.ts';
+import { ALL_OPERATIONS } from './operations.ts';
+import type { Answer, Operation } from './operations/operation.ts';
 import { PROBLEM_TYPE } from './problem-response.ts';
-import { problemDetails } from './responses.ts';
+import { problemDetails } from './responses/parts.ts';
 
 /**
  * The OpenAPI 3.1 document, written from the operations and their zod schemas. Named schemas (`meta({ id })`) become

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Operation } from './operations.ts';
+import type { Operation } from './operations/operation.ts';
 
 export interface Call {
   readonly request: FastifyRequest;

@@ -24,15 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Of http the types of the views only; no server code reaches a client.
   'src/client': ['src/core', 'src/client', 'src/http'],
   'src/cli': ['src', 'simulators', 'commander', 'picocolors', 'zod', 'node'],
-  'src/console': [
-    'src/console',
-    'src/core',
-    'src/report',
-    'src/http/views.ts',
-    'src/client',
-    'preact',
-    '@preact/signals',
-  ],
+  'src/console': ['src/console', 'src/core', 'src/report', 'src/http/views', 'src/client', 'preact', '@preact/signals'],
   'src/compose': ['src', 'node', 'zod'],
   'src/index.ts': ['src'],
   simulators: ['src', 'simulators', 'node', 'zod'],

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { CommandDetailView, CommandView, DriftView, PageView, ShadowView } from '../../src/http/views.ts';
+import type { CommandDetailView, CommandView } from '../../src/http/views/command.ts';
+import type { DriftView } from '../../src/http/views/drift.ts';
+import type { PageView } from '../../src/http/views/parts.ts';
+import type { ShadowView } from '../../src/http/views/shadow.ts';
 import { eventually } from '../support/eventually.ts';
 import { MqttProbe } from '../support/mqtt-probe.ts';
 import { startSmallWorld, type SmallWorld } from '../support/small-world.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { CommandView } from '../../http/views.ts';
+import type { CommandView } from '../../http/views/command.ts';
 import { parseCommandId } from '../arguments/command-id.ts';
 import { parseDuration } from '../arguments/duration.ts';
 import { authorFrom, withAuthor } from '../author.ts';

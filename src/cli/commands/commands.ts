@@ -1,7 +1,8 @@
 import { Option, type Command } from 'commander';
 import { VERDICT_OF, type CommandStatus } from '../../core/command/command.ts';
 import { ok, type Result } from '../../core/result.ts';
-import type { CommandView, PageView } from '../../http/views.ts';
+import type { CommandView } from '../../http/views/command.ts';
+import type { PageView } from '../../http/views/parts.ts';
 import { parseCount } from '../arguments/count.ts';
 import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
 import { clientFor, withServer } from '../http-client.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ok } from '../../core/result.ts';
-import type { CommandDetailView, TimelineEntryView } from '../../http/views.ts';
+import type { CommandDetailView, TimelineEntryView } from '../../http/views/command.ts';
 import { parseCommandId } from '../arguments/command-id.ts';
 import { spokenDuration } from '../arguments/duration.ts';
 import { EXIT, parsedBy, type Cli } from '../cli.ts';

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import { DRIFT_CAUSES, type DriftCause } from '../../core/drift/drift.ts';
 import { ok, type Result } from '../../core/result.ts';
-import type { DriftView } from '../../http/views.ts';
+import type { DriftView } from '../../http/views/drift.ts';
 import { parseCount } from '../arguments/count.ts';
 import { parseDuration } from '../arguments/duration.ts';
 import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';

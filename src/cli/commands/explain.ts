@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { ok } from '../../core/result.ts';
 import { isUuidV7 } from '../../core/uuid.ts';
-import type { ExplanationView, ShadowExplanationView } from '../../http/views.ts';
+import type { ExplanationView } from '../../http/views/command.ts';
+import type { ShadowExplanationView } from '../../http/views/shadow.ts';
 import { parseShadowArgument } from '../arguments/shadow-argument.ts';
 import { EXIT, type Cli } from '../cli.ts';
 import { clientFor, withServer } from '../http-client.ts';

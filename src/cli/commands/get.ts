@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ok } from '../../core/result.ts';
-import type { ShadowView } from '../../http/views.ts';
+import type { ShadowView } from '../../http/views/shadow.ts';
 import { parseShadowArgument } from '../arguments/shadow-argument.ts';
 import { EXIT, type Cli } from '../cli.ts';
 import { clientFor, withServer } from '../http-client.ts';

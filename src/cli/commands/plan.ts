@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { ok, type Result } from '../../core/result.ts';
-import type { PlanView, ThingPlanView } from '../../http/views.ts';
+import type { PlanView, ThingPlanView } from '../../http/views/many.ts';
 import { parseFieldValues } from '../arguments/field-values.ts';
 import { parseShadowArgument } from '../arguments/shadow-argument.ts';
 import { EXIT, type Cli, type ExitCode } from '../cli.ts';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Option, type Command } from 'commander';
 import { problem } from '../../core/problem.ts';
 import { fail } from '../../core/result.ts';
-import type { CommandView } from '../../http/views.ts';
+import type { CommandView } from '../../http/views/command.ts';
 import { parseDuration } from '../arguments/duration.ts';
 import { parseFieldValues } from '../arguments/field-values.ts';
 import { parseCount } from '../arguments/count.ts';

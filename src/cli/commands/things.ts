@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { ok } from '../../core/result.ts';
-import type { PageView, ThingView } from '../../http/views.ts';
+import type { PageView } from '../../http/views/parts.ts';
+import type { ThingView } from '../../http/views/shadow.ts';
 import { parseCount } from '../arguments/count.ts';
 import { EXIT, parsedBy, type Cli } from '../cli.ts';
 import { clientFor, withServer } from '../http-client.ts';

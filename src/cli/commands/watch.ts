@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { createClient, ShadowctlError } from '../../client/client.ts';
 import { ok, fail } from '../../core/result.ts';
-import type { CommandView, TimelineEntryView } from '../../http/views.ts';
+import type { CommandView, TimelineEntryView } from '../../http/views/command.ts';
 import { parseCommandId } from '../arguments/command-id.ts';
 import { parseCount } from '../arguments/count.ts';
 import { EXIT, parsedBy, type Cli } from '../cli.ts';

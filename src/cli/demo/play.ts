@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../core/json/json.ts';
 import type { CommandStatus } from '../../core/command/command.ts';
 import { ok, type Result } from '../../core/result.ts';
-import type { CommandDetailView, CommandView } from '../../http/views.ts';
+import type { CommandDetailView, CommandView } from '../../http/views/command.ts';
 import type { Api } from '../../client/api.ts';
 import type { World, WorldChange } from './world.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
-import type { CommandView } from '../../http/views.ts';
+import type { CommandView } from '../../http/views/command.ts';
 import { EXIT, type Cli, type ExitCode } from '../cli.ts';
 import { createApi, type Api } from '../../client/api.ts';
 import { SERVER_DEFAULT } from '../http-client.ts';

@@ -1,4 +1,4 @@
-import type { CommandView } from '../../http/views.ts';
+import type { CommandView } from '../../http/views/command.ts';
 import type { Output } from './output.ts';
 import { table } from './table.ts';
 import { forTerminal } from './terminal.ts';

@@ -1,4 +1,4 @@
-import type { FieldView, ShadowView } from '../../http/views.ts';
+import type { FieldView, ShadowView } from '../../http/views/shadow.ts';
 import type { Output } from './output.ts';
 import { table } from './table.ts';
 import { forTerminal, valueForTerminal } from './terminal.ts';

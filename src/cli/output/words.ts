@@ -1,4 +1,5 @@
-import type { CommandFieldView, CommandView, FieldView } from '../../http/views.ts';
+import type { CommandFieldView, CommandView } from '../../http/views/command.ts';
+import type { FieldView } from '../../http/views/shadow.ts';
 import type { Output } from './output.ts';
 import { forTerminal, valueForTerminal } from './terminal.ts';
 import { spokenDuration } from '../arguments/duration.ts';

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { DRIFT_CAUSES } from '../../core/drift/drift.ts';
 import { CAUSE_WORDS } from '../../report/words.ts';
-import type { OverviewView } from '../../http/views.ts';
+import type { OverviewView } from '../../http/views/drift.ts';
 import { get, type CommandView, type PageView } from '../api.ts';
 import { useLoad } from '../load.ts';
 import { Badge, Failure } from '../parts/basics.tsx';

@@ -28,7 +28,7 @@ import { OPERATIONS } from '../operations.ts';
 import type { RequestProblem } from '../problem-response.ts';
 import { respond, type RouteParts } from '../respond.ts';
 import { route } from '../route.ts';
-import { commandView, explanationView, timelineView } from '../views.ts';
+import { commandView, explanationView, timelineView } from '../views/command.ts';
 
 export function commandRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { cloud } = parts;

@@ -12,7 +12,7 @@ import type { RequestProblem } from '../problem-response.ts';
 import { acknowledgeBody, driftQuery, emptyQuery, ignoreRuleBody, nameQuery, readRequest } from '../requests.ts';
 import { respond, type ModelCatalog, type RouteParts } from '../respond.ts';
 import { route } from '../route.ts';
-import { driftView, ignoreRuleView } from '../views.ts';
+import { driftView, ignoreRuleView } from '../views/drift.ts';
 import { defined, pageFrom, pageView } from './commands.ts';
 import { lookAt } from './shadows.ts';
 

@@ -27,7 +27,8 @@ import {
 } from '../requests.ts';
 import { respond, type RouteParts } from '../respond.ts';
 import { route } from '../route.ts';
-import { aggregateView, commandView, planView, type FanOutView } from '../views.ts';
+import { aggregateView, planView, type FanOutView } from '../views/many.ts';
+import { commandView } from '../views/command.ts';
 import { defined, fingerprintOf, refFrom, whileWaiting } from './commands.ts';
 
 /** One request for many things, and what it would do. */

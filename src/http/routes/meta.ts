@@ -9,7 +9,7 @@ import { problemPages } from '../problem-pages.ts';
 import { emptyQuery, readRequest } from '../requests.ts';
 import { respond, type RouteParts } from '../respond.ts';
 import { route } from '../route.ts';
-import type { IdentityView } from '../views.ts';
+import type { IdentityView } from '../views/server.ts';
 
 /** What the API says about itself. */
 export function metaRoutes(app: FastifyInstance, parts: RouteParts): void {

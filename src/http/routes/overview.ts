@@ -5,7 +5,7 @@ import { OPERATIONS } from '../operations.ts';
 import { emptyQuery, readRequest } from '../requests.ts';
 import { respond, type RouteParts } from '../respond.ts';
 import { route } from '../route.ts';
-import type { OverviewView } from '../views.ts';
+import type { OverviewView } from '../views/drift.ts';
 
 /** Where one age ends and the next begins; each label tells its own and everything up to the next one. */
 const AGES = [

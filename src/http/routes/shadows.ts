@@ -12,7 +12,8 @@ import type { RequestProblem } from '../problem-response.ts';
 import { emptyQuery, nameQuery, pageQuery, readRequest, shadowQuery, thingsQuery } from '../requests.ts';
 import { respond, type ModelCatalog, type RouteParts } from '../respond.ts';
 import { route } from '../route.ts';
-import { shadowExplanationView, shadowRefView, shadowView, thingView, type ModelView } from '../views.ts';
+import { shadowExplanationView, shadowView, thingView, type ModelView } from '../views/shadow.ts';
+import { shadowRefView } from '../views/parts.ts';
 import { pageFrom, pageView, refFrom } from './commands.ts';
 
 export function shadowRoutes(app: FastifyInstance, parts: RouteParts): void {

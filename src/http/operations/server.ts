@@ -1,0 +1,70 @@
+import * as ask from '../requests.ts';
+import * as reply from '../responses/server.ts';
+import type { Operation } from './operation.ts';
+
+export const SERVER_OPERATIONS = {
+  whoAmI: {
+    id: 'whoAmI',
+    method: 'GET',
+    path: '/v1/me',
+    summary: 'Who the server takes you for',
+    tag: 'Server',
+    access: 'known',
+    query: ask.emptyQuery,
+    responses: { 200: { description: 'name, roles, actions', schema: reply.identity } },
+    problems: ['invalid_request'],
+  },
+  openApi: {
+    id: 'openApi',
+    method: 'GET',
+    path: '/v1/openapi.json',
+    summary: 'This document',
+    tag: 'Server',
+    access: 'public',
+    responses: { 200: { description: 'OpenAPI 3.1' } },
+    problems: [],
+  },
+  problemPage: {
+    id: 'problemPage',
+    method: 'GET',
+    path: '/problems/{code}',
+    summary: 'What a problem code means, and what to do',
+    tag: 'Server',
+    access: 'public',
+    responses: { 200: { description: 'a page', type: 'text/html' } },
+    problems: ['not_found'],
+  },
+  health: {
+    id: 'health',
+    method: 'GET',
+    path: '/healthz',
+    summary: 'The process answers',
+    tag: 'Server',
+    access: 'public',
+    responses: { 200: { description: 'it does', schema: reply.health } },
+    problems: [],
+  },
+  readiness: {
+    id: 'readiness',
+    method: 'GET',
+    path: '/readyz',
+    summary: 'Commands are accepted and will be judged',
+    tag: 'Server',
+    access: 'public',
+    responses: {
+      200: { description: 'ready', schema: reply.readiness },
+      503: { description: 'not ready', schema: reply.readiness },
+    },
+    problems: [],
+  },
+  metrics: {
+    id: 'metrics',
+    method: 'GET',
+    path: '/metrics',
+    summary: 'Metrics for Prometheus',
+    tag: 'Server',
+    access: 'observe',
+    responses: { 200: { description: 'text exposition', type: 'text/plain' } },
+    problems: [],
+  },
+} as const satisfies Record<string, Operation>;

@@ -1,0 +1,86 @@
+import type { DriftCause, DriftEntry, IgnoreRule } from '../../core/drift/drift.ts';
+import type { JsonValue } from '../../core/json/json.ts';
+import { compact, instant, type PageView, type ShadowRefView, shadowRefView } from './parts.ts';
+
+export interface DriftView extends ShadowRefView {
+  readonly field: string;
+  readonly desired?: JsonValue;
+  readonly reported?: JsonValue;
+  readonly differs: boolean;
+  readonly cause: DriftCause;
+  readonly detail?: { readonly code: string; readonly message?: string };
+  readonly firstSeenAt: string;
+  readonly lastAgreedAt?: string;
+  readonly flaps: number;
+  readonly commandId?: string;
+  readonly author?: string;
+  readonly endedCommandId?: string;
+  readonly acknowledged?: { readonly by: string; readonly at: string; readonly reason?: string };
+  readonly ignoredBy?: { readonly ruleId: string; readonly reason: string };
+  readonly version: number;
+  readonly seenAt: string;
+}
+
+/** The fleet at a glance; ignored and acknowledged drift counts as in sync and is told apart under `drift`. */
+export interface OverviewView {
+  readonly things: { readonly online: number; readonly offline: number; readonly unknown: number };
+  readonly shadows: {
+    readonly total: number;
+    readonly inSync: number;
+    readonly pending: number;
+    readonly drifted: number;
+    readonly refused: number;
+  };
+  readonly drift: {
+    readonly fields: number;
+    readonly byCause: Readonly<Partial<Record<DriftCause, number>>>;
+    readonly ignored: number;
+    readonly acknowledged: number;
+    /** How many fields have differed for how long; youngest first, together all of `fields`. */
+    readonly ages: readonly { readonly label: string; readonly fields: number }[];
+  };
+}
+
+/** Drift with its counts; `byAge` sorts all of `fields` by how long they have differed. */
+export interface DriftPageView extends PageView<DriftView> {
+  /** Of everything that fits; absent if `counts=false` was asked for. */
+  readonly counts?: {
+    readonly fields: number;
+    readonly shadows: number;
+    readonly byCause: Readonly<Partial<Record<DriftCause, number>>>;
+    readonly ignored: number;
+    readonly acknowledged: number;
+    readonly byAge: {
+      readonly underHour: number;
+      readonly underDay: number;
+      readonly underWeek: number;
+      readonly older: number;
+    };
+  };
+}
+
+export interface IgnoreRuleView {
+  readonly id: string;
+  readonly thing: string;
+  readonly shadowName?: string;
+  readonly field: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly createdAt: string;
+  readonly expiresAt?: string;
+}
+
+export function driftView({ ref, acknowledged, incarnation: _, ...entry }: DriftEntry): DriftView {
+  return compact({
+    ...shadowRefView(ref),
+    ...entry,
+    firstSeenAt: instant(entry.firstSeenAt),
+    lastAgreedAt: instant(entry.lastAgreedAt),
+    seenAt: instant(entry.seenAt),
+    acknowledged: acknowledged === undefined ? undefined : { ...acknowledged, at: instant(acknowledged.at) },
+  });
+}
+
+export function ignoreRuleView({ createdAt, expiresAt, ...rule }: IgnoreRule): IgnoreRuleView {
+  return compact({ ...rule, createdAt: instant(createdAt), expiresAt: instant(expiresAt) });
+}

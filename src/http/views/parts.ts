@@ -1,0 +1,56 @@
+import type { EpochMs } from '../../core/brand.ts';
+import type { ProblemCode } from '../../core/problem.ts';
+import { shadowKey, type ShadowRef } from '../../core/shadow/shadow-ref.ts';
+
+/**
+ * What the API answers: core types with instants as RFC 3339 text, and nothing internal in them. Adding a member is
+ * fine, changing one needs /v2. Here is what all answers have in common.
+ */
+
+/** Which shadow, both ways: apart for programs, printed for people. */
+export interface ShadowRefView {
+  readonly thingName: string;
+  /** Absent for the classic shadow. */
+  readonly shadowName?: string;
+  /** `thing` or `thing/shadow`. */
+  readonly shadow: string;
+}
+
+export interface PageView<T> {
+  readonly items: readonly T[];
+  /** Pass as `cursor` for the next page; absent on the last one. */
+  readonly next?: string;
+}
+
+export interface ProblemView {
+  readonly code: ProblemCode;
+  readonly message: string;
+  readonly at?: string;
+}
+
+export function countBy<T extends string>(values: readonly T[]): Partial<Record<T, number>> {
+  const counts: Partial<Record<T, number>> = {};
+  for (const value of values) counts[value] = (counts[value] ?? 0) + 1;
+  return counts;
+}
+
+export function shadowRefView(ref: ShadowRef): ShadowRefView {
+  return { ...ref, shadow: shadowKey(ref) };
+}
+
+export function instant(at: EpochMs): string;
+
+export function instant(at: EpochMs | undefined): string | undefined;
+
+export function instant(at: EpochMs | undefined): string | undefined {
+  return at === undefined ? undefined : new Date(at).toISOString();
+}
+
+type Compact<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
+
+/** Members that are undefined are left out, for readers and for exact optional types alike. */
+export function compact<T extends object>(object: T): Compact<T> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Compact<T>;
+}
