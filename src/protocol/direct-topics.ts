@@ -1,0 +1,84 @@
+import { problem } from '../core/problem.ts';
+import { fail, ok, type Result } from '../core/result.ts';
+import { parseThingName } from '../core/shadow/shadow-ref.ts';
+import type { ThingName } from '../core/brand.ts';
+
+/** Where direct commands travel: templates with `{thing}` or `{group}` as one whole level. */
+export interface DirectTopicTemplates {
+  readonly request: string;
+  readonly response: string;
+  readonly group: string;
+}
+
+export const DIRECT_TOPICS: DirectTopicTemplates = {
+  request: 'cmd/{thing}/req',
+  response: 'cmd/{thing}/resp',
+  group: 'cmd/groups/{group}/req',
+};
+
+export interface DirectTopics {
+  readonly request: (thingName: ThingName) => string;
+  readonly response: (thingName: ThingName) => string;
+  readonly group: (group: string) => string;
+  /** What whoever sends requests subscribes to. */
+  readonly responseFilter: string;
+  /** Whose response it is: by the topic alone, since that is what a policy can guard. Undefined: no response topic. */
+  readonly responder: (topic: string) => ThingName | undefined;
+}
+
+/** Errors   `invalid_config` for a template that lacks its placeholder, repeats it, or is no topic. */
+export function directTopics(templates: DirectTopicTemplates = DIRECT_TOPICS): Result<DirectTopics> {
+  const request = template(templates.request, '{thing}');
+  if (!request.ok) return request;
+  const response = template(templates.response, '{thing}');
+  if (!response.ok) return response;
+  const group = template(templates.group, '{group}');
+  if (!group.ok) return group;
+  return ok({
+    request: request.value.fill,
+    response: response.value.fill,
+    group: group.value.fill,
+    responseFilter: response.value.fill('+'),
+    responder: (topic) => {
+      const text = response.value.read(topic);
+      const thingName = text === undefined ? undefined : parseThingName(text);
+      return thingName?.ok === true ? thingName.value : undefined;
+    },
+  });
+}
+
+/** A group is named like a thing: its name is a level of a topic. */
+export function parseGroupName(text: string): Result<string> {
+  return parseThingName(text).ok
+    ? ok(text)
+    : fail(problem('invalid_request', 'a group name has 1 to 128 of the characters a-z A-Z 0-9 : _ -'));
+}
+
+function template(
+  text: string,
+  placeholder: string,
+): Result<{ fill: (name: string) => string; read: (topic: string) => string | undefined }> {
+  const levels = text.split('/');
+  const at = levels.indexOf(placeholder);
+  const others = levels.filter((_, index) => index !== at);
+  const isTopic = /^[^$+#\0{}][^+#\0{}]*$/.test(others.join('/'));
+  if (at < 0 || !isTopic || text.length > TEMPLATE_LENGTH_MAX) {
+    const why = `${text.slice(0, 64)}: a topic with the level ${placeholder} once and no wildcards is needed`;
+    return fail(problem('invalid_config', why));
+  }
+  const before = levels.slice(0, at).map((level) => `${level}/`);
+  const after = levels.slice(at + 1).map((level) => `/${level}`);
+  const [head, tail] = [before.join(''), after.join('')];
+  return ok({
+    fill: (name) => `${head}${name}${tail}`,
+    read: (topic) => {
+      if (!topic.startsWith(head) || !topic.endsWith(tail) || topic.length <= head.length + tail.length) {
+        return undefined;
+      }
+      return topic.slice(head.length, topic.length - tail.length);
+    },
+  });
+}
+
+/** With a name of 128 it stays within the 256 bytes that AWS takes. */
+const TEMPLATE_LENGTH_MAX = 128;
