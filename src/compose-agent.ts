@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { ExecAdapter } from './adapters/exec/exec-adapter.ts';
-import { journalPath } from './adapters/file/journal.ts';
+import { ProgramRegister } from './adapters/exec/program-register.ts';
+import { FileJournal, journalPath } from './adapters/file/journal.ts';
 import { JsonFileAdapter } from './adapters/json-file/json-file-adapter.ts';
 import type { MqttOptions } from './adapters/aws-iot/options.ts';
 import { SystemClock } from './adapters/system/clock.ts';
@@ -25,6 +26,7 @@ export interface Agent {
   readonly mqtt: DeviceSetup['mqtt'] & { readonly clientId: string };
   readonly journal: string;
   readonly clock: Clock;
+  readonly register: ProgramRegister;
 }
 
 export interface AgentPorts {
@@ -40,11 +42,13 @@ export function loadAgent(configFile: string, { log, env }: AgentPorts): Result<
   if (!config.ok) return config;
   const directory = dirname(resolve(configFile));
   const clock = new SystemClock();
+  const stateDir = pathFrom(directory, config.value.stateDir);
+  const register = new ProgramRegister({ directory: join(stateDir, 'programs'), clock, log });
   const shadows: DeviceShadow[] = [];
   for (const shadow of config.value.shadows) {
     const model = shadow.model === undefined ? ok(NO_MODEL) : loadModel(pathFrom(directory, shadow.model));
     if (!model.ok) return model;
-    const adapters = shadow.adapters.map((adapter) => adapterFrom(adapter, { directory, clock, log, env }));
+    const adapters = shadow.adapters.map((adapter) => adapterFrom(adapter, { directory, clock, log, env, register }));
     const { shadow: shadowName } = shadow;
     shadows.push({ ...(shadowName === undefined ? {} : { shadowName }), model: model.value, adapters });
   }
@@ -52,14 +56,16 @@ export function loadAgent(configFile: string, { log, env }: AgentPorts): Result<
     config: config.value,
     shadows,
     mqtt: mqttFrom(config.value, directory),
-    journal: journalPath(pathFrom(directory, config.value.stateDir)),
+    journal: journalPath(stateDir),
     clock,
+    register,
   });
 }
 
 /** The device that the configuration describes, not started yet. */
 export function composeAgent(agent: Agent, more: Pick<DeviceSetup, 'log' | 'failpoint'>): Result<Device> {
-  const { config, shadows, mqtt, journal, clock } = agent;
+  const { config, shadows, mqtt, clock, register } = agent;
+  const journal = new FileJournal(agent.journal, { onLocked: () => register.clear() });
   const limits = Object.fromEntries(Object.entries(config.limits ?? {}).filter(([, value]) => value !== undefined));
   return composeDevice({ thingName: config.thing, shadows, mqtt, journal, clock, limits, ...more });
 }
@@ -67,9 +73,10 @@ export function composeAgent(agent: Agent, more: Pick<DeviceSetup, 'log' | 'fail
 interface AdapterParts extends AgentPorts {
   readonly directory: string;
   readonly clock: Clock;
+  readonly register: ProgramRegister;
 }
 
-function adapterFrom(config: AgentAdapterConfig, { directory, clock, log, env }: AdapterParts): StateAdapter {
+function adapterFrom(config: AgentAdapterConfig, { directory, clock, log, env, register }: AdapterParts): StateAdapter {
   if (config.type === 'exec') {
     const { field, read, apply, timeoutMs } = config;
     return new ExecAdapter({
@@ -81,6 +88,7 @@ function adapterFrom(config: AgentAdapterConfig, { directory, clock, log, env }:
       directory,
       env,
       clock,
+      register,
     });
   }
   const fields = new Map(Object.entries(config.fields) as [FieldPointer, FieldPointer][]);

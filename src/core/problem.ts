@@ -54,6 +54,7 @@ export const PROBLEMS = {
   ledger_locked: { retry: 'backoff', http: 503, exit: 2 },
   ledger_newer: { retry: 'never', http: 503, exit: 2 },
   journal_unavailable: { retry: 'backoff', http: 503, exit: 7 },
+  journal_locked: { retry: 'never', http: 503, exit: 5 },
   internal: { retry: 'backoff', http: 500, exit: 7 },
 } as const satisfies Record<string, { retry: 'never' | 'backoff' | 'after_get'; http: number; exit: number }>;
 

@@ -66,7 +66,7 @@ export class Device {
    * Opens the journal, takes up what it says, subscribes and connects. A broker that is not there is no failure: the
    * transport goes on trying.
    *
-   * Errors   `journal_unavailable`; `invalid_config` for overlapping adapters; `invalid_model` for a circle of
+   * Errors   `journal_unavailable`, `journal_locked`; `invalid_config` for overlapping adapters; `invalid_model` for a circle of
    *          dependencies.
    */
   async start(): Promise<Result<void>> {

@@ -10,6 +10,8 @@ import type { Result } from '../core/result.ts';
  * - `write` with `durable` settles when the record would survive a power cut. Without it the record follows with the next
  *   durable one at the latest, or when the process ends in order. Writes of one key take effect in order.
  * - Size is bounded by the records that are alive, not by how often they were written.
+ * - What is kept on disk has one process at a time: `open` is `journal_locked` while another one has it, and free again when
+ *   that one ended, however it ended.
  * - A write that fails (disk full) is `journal_unavailable` and harms no record written before; later ones may work.
  */
 export interface Journal {

@@ -4,6 +4,7 @@ import { SimulatedHardware } from '../../simulators/devices/hardware.ts';
 import { KINDS } from '../../simulators/devices/kinds.ts';
 import { describeStateAdapter, type AdapterUnderTest } from '../../simulators/devices/state-adapter-contract.ts';
 import { SeededRandom } from '../../simulators/time/seeded-random.ts';
+import { ProgramRegister } from '../../src/adapters/exec/program-register.ts';
 import { ExecAdapter } from '../../src/adapters/exec/exec-adapter.ts';
 import { JsonFileAdapter } from '../../src/adapters/json-file/json-file-adapter.ts';
 import { SystemClock } from '../../src/adapters/system/clock.ts';
@@ -66,6 +67,7 @@ describeStateAdapter({ describe, test }, 'exec', () => {
       directory: folder.path(''),
       env: { PATH: process.env['PATH'] },
       clock,
+      register: new ProgramRegister({ directory: folder.path('programs'), clock, log: SILENT }),
     }),
     takes: { '/n': [1, 2] },
     refuses: { '/n': 13 },

@@ -20,8 +20,8 @@ export class AgentWorld {
   private constructor(cloud: Simulator, app: App) {
     this.cloud = cloud;
     this.app = app;
-    this.#script('read', 'cat value');
-    this.#script('apply', 'read value; echo "$value" >> effects; echo "$value" > value.next; mv value.next value');
+    this.script('read', 'cat value');
+    this.script('apply', 'read value; echo "$value" >> effects; echo "$value" > value.next; mv value.next value');
     writeFileSync(this.path('value'), '0\n');
     writeFileSync(this.path('effects'), '');
     const config = {
@@ -91,7 +91,7 @@ export class AgentWorld {
     this.#folder.remove();
   }
 
-  #script(name: string, body: string): void {
+  script(name: string, body: string): void {
     writeFileSync(this.path(name), `#!/bin/sh\n${body}\n`);
     chmodSync(this.path(name), 0o755);
   }

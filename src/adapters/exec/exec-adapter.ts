@@ -4,7 +4,8 @@ import type { FieldValue } from '../../core/model/model.ts';
 import type { FieldApplied, FieldReading, StateAdapter } from '../../ports/state-adapter.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { parseJsonText } from '../../protocol/json-text.ts';
-import { runProgram, type Ended } from './run-program.ts';
+import type { ProgramRegister } from './program-register.ts';
+import { runProgram, type Ended, type Run } from './run-program.ts';
 
 export interface ExecOptions {
   readonly name: string;
@@ -17,6 +18,7 @@ export interface ExecOptions {
   readonly directory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
+  readonly register: ProgramRegister;
 }
 
 /** Exit codes of an apply program (those of sysexits.h). Whatever is not listed failed and is tried again. */
@@ -43,16 +45,19 @@ export class ExecAdapter implements StateAdapter {
   }
 
   async read(signal: AbortSignal): Promise<readonly FieldReading[]> {
-    const { field, read } = this.#options;
-    const ended = await this.#run(read, '', signal);
+    const { field, read, register } = this.#options;
+    // What an earlier life left running would change the value behind the reading.
+    await register.cleared();
+    const ended = await this.#run(read, { input: '', signal });
     if (ended.type === 'exited' && ended.code === 0) return [readingOf(field, ended.stdout)];
     return [{ field, unreadable: failureOf(ended) }];
   }
 
   async apply([change]: readonly FieldValue[], signal: AbortSignal): Promise<readonly FieldApplied[]> {
     if (change === undefined) return [];
-    const { field, apply } = this.#options;
-    const ended = await this.#run(apply, `${JSON.stringify(change.value)}\n`, signal);
+    const { field, apply, register } = this.#options;
+    await register.cleared();
+    const ended = await this.#run(apply, { input: `${JSON.stringify(change.value)}\n`, signal, register });
     const meaning = ended.type === 'exited' ? EXIT_CODES[ended.code] : undefined;
     if (meaning === 'applied') return [{ field, result: 'applied' }];
     const { code, message } = failureOf(ended);
@@ -60,9 +65,9 @@ export class ExecAdapter implements StateAdapter {
     return [{ field, result: meaning ?? 'failed', code, message }];
   }
 
-  #run(program: readonly string[], input: string, signal: AbortSignal): Promise<Ended> {
+  #run(program: readonly string[], call: Pick<Run, 'input' | 'signal' | 'register'>): Promise<Ended> {
     const { timeoutMs, directory, clock, field, env } = this.#options;
-    return runProgram({ program, input, timeoutMs, directory, clock, signal, env: { ...env, SHADOWCTL_FIELD: field } });
+    return runProgram({ program, timeoutMs, directory, clock, env: { ...env, SHADOWCTL_FIELD: field }, ...call });
   }
 }
 

@@ -16,6 +16,7 @@ import { done, fail, ok, type Result } from '../../core/result.ts';
 import type { JsonObject } from '../../core/json/json.ts';
 import type { Journal, JournalContent, JournalDamage } from '../../ports/journal.ts';
 import { entryLine, readEntries } from './journal-lines.ts';
+import { lockFile } from './process-lock.ts';
 
 /** Rewritten when it has grown to this and is mostly history. */
 const COMPACT_BYTES = 64 * 1024;
@@ -31,6 +32,7 @@ interface Waiting {
  *
  * - Lines are only appended. What replaces the file is complete and synced before it takes the name (rename).
  * - A durable write settles after `fdatasync`; those of one turn share one.
+ * - One process at a time, by a lock file beside it.
  * - A torn or flipped line loses itself alone. After damage the file is rewritten and a copy of the original kept.
  *
  * The calls are synchronous on purpose. A device writes a line before each change and has to wait for it anyway; the
@@ -46,14 +48,22 @@ export class FileJournal implements Journal {
   #waiting: Waiting[] = [];
   /** The end of the file is not known to be a whole line, so nothing may be appended. */
   #broken = false;
+  readonly #onLocked: (() => void) | undefined;
+  #release: (() => void) | undefined;
 
-  constructor(path: string) {
+  /** `onLocked`: what must not happen beside another process that uses the journal, and before anything is read from it. */
+  constructor(path: string, { onLocked }: { onLocked?: () => void } = {}) {
     this.#path = path;
+    this.#onLocked = onLocked;
   }
 
-  open(): Promise<Result<JournalContent>> {
+  async open(): Promise<Result<JournalContent>> {
     try {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+      const locked = await lockFile(`${this.#path}.lock`);
+      if (!locked.ok) return locked;
+      this.#release = locked.value.release;
+      this.#onLocked?.();
       const { entries, damage, bytes } = readEntries(readOrEmpty(this.#path));
       for (const { key, record } of entries) this.#remember(key, record);
       this.#bytes = bytes;
@@ -63,9 +73,9 @@ export class FileJournal implements Journal {
       const told: JournalDamage | undefined =
         damage === undefined ? undefined : { ...damage, ...(keptAs === undefined ? {} : { keptAs }) };
       const records = new Map(this.#records);
-      return Promise.resolve(ok({ records, ...(told === undefined ? {} : { damage: told }) }));
+      return ok({ records, ...(told === undefined ? {} : { damage: told }) });
     } catch (cause) {
-      return Promise.resolve(fail(unavailable('the journal cannot be opened', this.#path, cause)));
+      return fail(unavailable('the journal cannot be opened', this.#path, cause));
     }
   }
 
@@ -91,6 +101,8 @@ export class FileJournal implements Journal {
       }
       closeSync(file);
     }
+    this.#release?.();
+    this.#release = undefined;
     return Promise.resolve();
   }
 

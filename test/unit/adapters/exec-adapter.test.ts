@@ -1,7 +1,12 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ExecAdapter } from '../../../src/adapters/exec/exec-adapter.ts';
+import { ProgramRegister } from '../../../src/adapters/exec/program-register.ts';
+import { GATE } from '../../../src/adapters/exec/run-program.ts';
 import { SystemClock } from '../../../src/adapters/system/clock.ts';
+import { SILENT } from '../../../src/ports/log.ts';
 import { eventually } from '../../support/eventually.ts';
 import { temporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts';
 import { field } from '../../support/test-device.ts';
@@ -27,8 +32,13 @@ function adapter({ read = 'echo 1', apply = 'true', timeoutMs = 5_000 } = {}): E
     timeoutMs,
     directory: folder.path(''),
     env: { PATH: process.env['PATH'] },
-    clock: new SystemClock(),
+    ...world(),
   });
+}
+
+function world() {
+  const clock = new SystemClock();
+  return { clock, register: new ProgramRegister({ directory: folder.path('programs'), clock, log: SILENT }) };
 }
 
 const zone = [{ field: field('/zone'), value: 'UTC' }];
@@ -76,7 +86,7 @@ test('a program that is not there is a failure with its name', async () => {
     timeoutMs: 1_000,
     directory: folder.path(''),
     env: {},
-    clock: new SystemClock(),
+    ...world(),
   });
   expect(await missing.read(signal)).toMatchObject([{ unreadable: { code: 'program_missing' } }]);
   expect(await missing.apply(zone, signal)).toMatchObject([{ result: 'failed', code: 'program_missing' }]);
@@ -110,4 +120,22 @@ test('an abort ends the program', async () => {
 test('a program that prints without end does not fill the memory', async () => {
   const read = 'head -c 5000000 /dev/zero | tr "\\0" x';
   expect(await adapter({ read }).read(signal)).toMatchObject([{ unreadable: { code: 'not_json' } }]);
+});
+
+test('an apply program stands in the register while it runs, and no longer', async () => {
+  const running = adapter({ apply: 'read value; echo $$ > pid; read -r wait < fifo' });
+  spawnSync('mkfifo', [folder.path('fifo')]);
+  const ended = running.apply(zone, signal);
+  const pid = await eventually(() => existsSync(folder.path('pid')) && readFileSync(folder.path('pid'), 'utf8').trim());
+  expect(readdirSync(folder.path('programs'))).toEqual([pid]);
+  writeFileSync(folder.path('fifo'), 'go\n');
+  expect(await ended).toEqual([{ field: '/zone', result: 'applied' }]);
+  expect(readdirSync(folder.path('programs'))).toEqual([]);
+});
+
+test('an apply program whose agent dies before it stands in the register never begins', async () => {
+  const gated = spawn('/bin/sh', ['-c', GATE[2], 'sh', '/bin/touch', folder.path('begun')], { stdio: ['pipe'] });
+  gated.stdin.end();
+  await once(gated, 'exit');
+  expect(existsSync(folder.path('begun'))).toBe(false);
 });

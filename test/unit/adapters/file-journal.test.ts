@@ -1,6 +1,9 @@
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FileJournal } from '../../../src/adapters/file/journal.ts';
+import { identityOf, parseIdentity } from '../../../src/adapters/process/identity.ts';
 import { temporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts';
 
 let folder: TemporaryFolder;
@@ -77,4 +80,41 @@ test('a journal that cannot be opened is a problem with its path', async () => {
   mkdirSync(path());
   const opened = await new FileJournal(path()).open();
   expect(opened).toMatchObject({ ok: false, problem: { code: 'journal_unavailable', at: path() } });
+});
+
+test('a second process is told who uses the journal, and gets it when the first one is gone', async () => {
+  const holder = spawn('/bin/sh', ['-c', 'echo ready; read -r wait'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await once(holder.stdout, 'data');
+  writeFileSync(`${path()}.lock`, JSON.stringify(identityOf(holder.pid ?? 0)));
+  const refused = await new FileJournal(path()).open();
+  expect(refused).toMatchObject({
+    ok: false,
+    problem: { code: 'journal_locked', message: `process ${holder.pid} uses this journal` },
+  });
+  holder.kill('SIGKILL');
+  await once(holder, 'exit');
+
+  const { journal } = await reopened();
+  expect(parseIdentity(readFileSync(`${path()}.lock`, 'utf8'))).toEqual(identityOf(process.pid));
+  await journal.close();
+  expect(existsSync(`${path()}.lock`)).toBe(false);
+});
+
+test.each([
+  ['a process with the same number but another start', JSON.stringify({ pid: 1, startedAt: 'another boot/1' })],
+  ['nobody, because it was killed before it wrote its name', ''],
+  ['nonsense', 'nonsense'],
+])('a lock that names %s is taken over', async (_whom, content) => {
+  writeFileSync(`${path()}.lock`, content);
+  const { journal } = await reopened();
+  await journal.close();
+});
+
+test('a journal that was opened again in this process keeps its lock when the older one is closed', async () => {
+  const { journal: older } = await reopened();
+  const { journal: newer } = await reopened();
+  await older.close();
+  expect(existsSync(`${path()}.lock`)).toBe(true);
+  await newer.close();
+  expect(existsSync(`${path()}.lock`)).toBe(false);
 });
