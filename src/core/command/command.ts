@@ -93,22 +93,38 @@ export interface ApplyClock {
   readonly runningSince?: EpochMs;
 }
 
-export interface Command {
+/** What every command has, however it is delivered. */
+export interface CommandBase {
   readonly id: CommandId;
-  readonly kind: 'shadow';
   readonly ref: ShadowRef;
   readonly author: string;
   /** The author's own words. */
   readonly reason?: string;
   readonly createdAt: EpochMs;
-  /** The patch to desired as it was asked for; null leaves ask for removal. */
-  readonly patch: JsonObject;
-  readonly fields: readonly CommandField[];
-  readonly policy: CommandPolicy;
+  readonly policy: Pick<CommandPolicy, 'applyWithinMs' | 'expiresAt' | 'whenOffline'>;
   readonly status: CommandStatus;
   /** Why the status is what it is: a stable snake_case code (`unverified`, `removed`, `offline`, `stuck`, …). */
   readonly statusReason?: string;
   readonly clock: ApplyClock;
+  readonly sentAt?: EpochMs;
+  readonly deliveredAt?: EpochMs;
+  readonly endedAt?: EpochMs;
+  readonly retryOf?: CommandId;
+  /** What the commands of one request for many things have in common. */
+  readonly parentId?: CommandId;
+  /** Whose rights are looked up again when it is published at last. Absent: nobody's. */
+  readonly grant?: Grant;
+  /** Grows with every stored change; a stale writer is noticed by it. */
+  readonly revision: number;
+}
+
+/** A command for desired state. The other kind is `DirectCommand` (core/direct). */
+export interface Command extends CommandBase {
+  readonly kind: 'shadow';
+  /** The patch to desired as it was asked for; null leaves ask for removal. */
+  readonly patch: JsonObject;
+  readonly fields: readonly CommandField[];
+  readonly policy: CommandPolicy;
   /** The document version of its write; present from `sent` on. */
   readonly version?: number;
   readonly versionFrom?: 'accepted' | 'get';
@@ -117,20 +133,10 @@ export interface Command {
   readonly stamp?: number;
   /** The newest write that carries the command. */
   readonly writeId?: WriteId;
-  readonly sentAt?: EpochMs;
-  readonly deliveredAt?: EpochMs;
-  readonly endedAt?: EpochMs;
   /** Succeeded although nothing had to change. */
   readonly noop?: boolean;
   readonly endResult?: EndResult;
-  readonly retryOf?: CommandId;
   readonly rollbackOf?: CommandId;
-  /** What the commands of one request for many things have in common. */
-  readonly parentId?: CommandId;
-  /** Whose rights are looked up again when it is published at last. Absent: nobody's. */
-  readonly grant?: Grant;
-  /** Grows with every stored change; a stale writer is noticed by it. */
-  readonly revision: number;
 }
 
 /** One line of a command's history. `sequence` is the ledger's, gap-free over all commands, and orders the event stream. */

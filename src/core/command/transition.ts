@@ -1,17 +1,9 @@
 import { unreachable } from '../assert.ts';
-import { epochMs, type EpochMs } from '../brand.ts';
-import type { JsonObject } from '../json/json.ts';
-import { isOpenCommand, isOpenField, started, stopped } from './clocks.ts';
-import type { Command, CommandField, CommandStatus, FieldOutcome } from './command.ts';
+import type { EpochMs } from '../brand.ts';
+import { isOpenCommand, isOpenField, stopped } from './clocks.ts';
+import type { Command, CommandField, FieldOutcome } from './command.ts';
 import type { CommandEvent, Findings } from './events.ts';
-
-/** A line for the timeline: who did what. `detail` is data for people and machines. */
-export interface Remark {
-  readonly event: string;
-  readonly by: string;
-  readonly version?: number;
-  readonly detail?: JsonObject;
-}
+import { end, extended, jumped, ticking, told, withReason, type Remark } from './life.ts';
 
 /** The same object as before where nothing changed. */
 export interface Step {
@@ -47,12 +39,9 @@ function whileOpen(command: Command, event: CommandEvent, now: EpochMs): Step {
     case 'overwritten':
       return command.status === 'queued' ? overwritten(command, event.fields, now) : { command };
     case 'clock':
-      return ticking(command, event.run, now);
-    case 'jumped': {
-      const { runningSince } = command.clock;
-      if (runningSince === undefined) return { command };
-      return { command: { ...command, clock: { ...command.clock, runningSince: epochMs(runningSince + event.byMs) } } };
-    }
+      return { command: ticking(command, event.run, now) };
+    case 'jumped':
+      return { command: jumped(command, event.byMs) };
     case 'remark':
       if (command.statusReason === event.reason) return { command };
       return {
@@ -230,36 +219,4 @@ function late(command: Command, findings: Findings, now: EpochMs): Step {
     command: { ...rest, fields, status: 'succeeded_late' },
     remark: { event: 'succeeded_late', by: 'device', version: findings.version, detail: { at: now } },
   };
-}
-
-function ticking(command: Command, run: boolean, now: EpochMs): Step {
-  if (run === (command.clock.runningSince !== undefined)) return { command };
-  return { command: { ...command, clock: run ? started(command.clock, now) : stopped(command.clock, now) } };
-}
-
-function extended(command: Command, event: Extract<CommandEvent, { type: 'extend' }>, now: EpochMs): Command {
-  const clock = event.applyMoreMs === undefined ? command.clock : stopped(command.clock, now);
-  const leftMs = clock.leftMs + (event.applyMoreMs ?? 0);
-  const running = command.clock.runningSince !== undefined && event.applyMoreMs !== undefined;
-  return withReason(
-    {
-      ...command,
-      policy: { ...command.policy, ...(event.expiresAt === undefined ? {} : { expiresAt: event.expiresAt }) },
-      clock: { ...clock, leftMs, ...(running ? { runningSince: now } : {}) },
-    },
-    undefined,
-  );
-}
-
-function end(command: Command, status: CommandStatus, now: EpochMs, reason?: string): Command {
-  return withReason({ ...command, status, endedAt: epochMs(now), clock: stopped(command.clock, now) }, reason);
-}
-
-function withReason(command: Command, reason: string | undefined): Command {
-  const { statusReason: _, ...rest } = command;
-  return reason === undefined ? rest : { ...rest, statusReason: reason };
-}
-
-function told(event: string, { by, reason }: { by: string; reason?: string }): Remark {
-  return { event, by, ...(reason === undefined ? {} : { detail: { reason } }) };
 }
