@@ -42,6 +42,8 @@ export class RawClient {
   }
 
   #read(chunk: Buffer): void {
+    // An acknowledgement and the next update go out together: the load shall not cost more than what it measures.
+    this.#socket.cork();
     let data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     for (;;) {
       const size = wireLength(data);
@@ -50,6 +52,7 @@ export class RawClient {
       data = data.subarray(size.total);
     }
     this.#rest = data;
+    this.#socket.uncork();
   }
 
   #handle(wire: Buffer, header: number): void {

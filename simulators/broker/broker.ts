@@ -4,8 +4,9 @@ import { Aedes, type AedesOptions, type AuthenticateError, type Client } from 'a
 import type { HostPort } from '../../src/core/host-port.ts';
 import { problem } from '../../src/core/problem.ts';
 import { done, fail, ok, type Result } from '../../src/core/result.ts';
-import { Interest } from './interest.ts';
 import { dropOnlyTrueDuplicates } from './duplicates.ts';
+import { Interest } from './interest.ts';
+import { WriteBatch } from './write-batch.ts';
 
 /** What the broker asks about every connection and message. */
 export interface BrokerHooks {
@@ -50,6 +51,7 @@ export class Broker {
   readonly #hooks: BrokerHooks;
   readonly #servers = new Set<Server>();
   readonly #sockets = new Set<Socket>();
+  readonly #writes = new WriteBatch();
   readonly #closedBy = new WeakMap<Client, ClosedBy>();
 
   private constructor(aedes: Aedes, hooks: BrokerHooks) {
@@ -71,6 +73,7 @@ export class Broker {
     const aedes = await Aedes.createBroker(options);
     const broker = new Broker(aedes, hooks);
     dropOnlyTrueDuplicates(aedes);
+    skipWhatNobodyHears(aedes, broker.interest);
     broker.#install();
     return broker;
   }
@@ -79,6 +82,7 @@ export class Broker {
   async listen({ host, port }: HostPort, tls?: TlsOptions): Promise<Result<number>> {
     const handle = (socket: Socket) => {
       this.#sockets.add(socket);
+      this.#writes.attach(socket);
       socket.once('close', () => this.#sockets.delete(socket));
       this.#aedes.handle(socket);
     };
@@ -174,6 +178,20 @@ export class Broker {
     return this.#closedBy.get(client) ?? 'lost';
   }
 }
+
+/** What a client publishes and nobody listens to is done with at once: requests to the shadow service, before all. */
+function skipWhatNobodyHears(aedes: Aedes, interest: Interest): void {
+  const insides = aedes as unknown as { publish: Publish };
+  const publish = insides.publish.bind(aedes);
+  insides.publish = (packet, client, done) => {
+    if (typeof client === 'function' || packet.retain || interest.in(packet.topic))
+      return publish(packet, client, done);
+    queueMicrotask(() => done?.(null));
+  };
+}
+
+type Done = (error?: Error | null) => void;
+type Publish = (packet: { topic: string; retain?: boolean }, client: Client | Done, done?: Done) => void;
 
 /** Reserved topics take no retained messages (R7); `$SYS` is the broker's own; too large is too large. */
 function publishRefusal(packet: { topic: string; retain: boolean; payload: string | Buffer }): 'deny' | undefined {

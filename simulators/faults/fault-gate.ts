@@ -92,7 +92,7 @@ export class FaultGate {
   }
 
   #release(topic: string): void {
-    const held = this.#held.get(topic);
+    const held = this.#held.size === 0 ? undefined : this.#held.get(topic);
     if (held === undefined) return;
     this.#held.delete(topic);
     for (const { pass, cancel } of held) {

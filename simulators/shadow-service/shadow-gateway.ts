@@ -1,12 +1,12 @@
 import type { EpochMs } from '../../src/core/brand.ts';
 import { REJECTIONS, type ShadowRejection } from '../../src/core/shadow/rejection.ts';
 import { shadowKey, type ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
-import { shadowTopic } from '../../src/protocol/topics.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Log } from '../../src/ports/log.ts';
 import { FaultGate } from '../faults/fault-gate.ts';
 import type { FaultInjector } from '../faults/fault-injector.ts';
 import type { ServiceAnswer, ServiceRequest, ShadowService } from './shadow-service.ts';
+import { ShadowTopics } from './shadow-topics.ts';
 import { Throttle, type ThrottleLimits } from './throttle.ts';
 
 /** Who asks, and how to reach him. */
@@ -41,6 +41,7 @@ export class ShadowGateway {
   readonly #options: GatewayOptions;
   readonly #gate: FaultGate;
   readonly #throttle: Throttle;
+  readonly #topics = new ShadowTopics();
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -54,7 +55,7 @@ export class ShadowGateway {
     if (!this.#throttle.admit({ thingName: ref.thingName, connection: requester.connection }, now())) {
       return this.#answer(ref, service.reject(request, REJECTIONS.tooManyRequests), requester);
     }
-    const topic = shadowTopic(ref, operation);
+    const topic = this.#topics.of(ref, operation);
     this.#gate.pass(
       topic,
       () => this.#answer(ref, this.#carryOut(request), requester, true),
@@ -106,7 +107,7 @@ export class ShadowGateway {
     if (overHttp && (answer.code !== 200 || answer.messages[0].kind === 'get/accepted')) return;
     for (const { kind, body } of answer.messages) {
       if (overHttp && kind === 'update/accepted' && !this.#options.httpAcceptedOverMqtt) continue;
-      const topic = shadowTopic(ref, kind);
+      const topic = this.#topics.of(ref, kind);
       this.#gate.pass(topic, () => this.#publish(topic, body));
     }
   }

@@ -2,6 +2,8 @@ import type { EpochMs, ThingName } from '../../src/core/brand.ts';
 import { unreachable } from '../../src/core/assert.ts';
 import type { ShadowDocument } from '../../src/core/shadow/document.ts';
 import { AWS_RULES, type ShadowRules } from '../../src/core/shadow/limits.ts';
+import type { JsonValue } from '../../src/core/json/json.ts';
+import { stampedText } from '../../src/core/shadow/metadata.ts';
 import { REJECTIONS, type ShadowRejection } from '../../src/core/shadow/rejection.ts';
 import type { ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
 import { applyUpdate, parseUpdateRequest, type ShadowRecord } from '../../src/core/shadow/update.ts';
@@ -49,6 +51,8 @@ export class ShadowService {
   readonly #rules: ShadowRules;
   readonly #store: ShadowStore;
   readonly #listened: Listened;
+  /** Names of members as JSON: a fleet's are few. */
+  readonly #keys = new Map<string, string>();
   /** `current` of the last documents message of a record, since it is `previous` of the next one. */
   readonly #documentTexts = new WeakMap<ShadowDocument, string>();
 
@@ -101,25 +105,27 @@ export class ShadowService {
     const versionBefore = record === undefined ? this.#versionBefore(ref, nowSeconds) : 0;
     const updated = applyUpdate({ record, versionBefore, nowSeconds, rules: this.#rules }, request.value);
     if (!updated.ok) return rejected('update', updated.problem, clientToken);
-    const { record: next, accepted, delta } = updated.value;
+    const { record: next, delta } = updated.value;
     this.#store.put({ ref, record: next });
 
-    const { version } = next.document;
-    const envelope = { version, timestamp: nowSeconds, ...(clientToken === undefined ? {} : { clientToken }) };
+    // Written piece by piece: the pieces that messages share are written once, and no object is made only to be printed.
+    const { state } = request.value;
+    const version = `"version":${next.document.version}`;
+    const time = `"timestamp":${nowSeconds}`;
+    const token = clientToken === undefined ? '' : `,"clientToken":${JSON.stringify(clientToken)}`;
+    const accepted = `"state":${JSON.stringify(state)},"metadata":${stampedText(state as JsonValue, nowSeconds, this.#keys)}`;
     const messages: [ServiceMessage, ...ServiceMessage[]] = [
-      { kind: 'update/accepted', body: JSON.stringify({ ...accepted, ...envelope }) },
+      { kind: 'update/accepted', body: `{${accepted},${version},${time}${token}}` },
     ];
     if (delta !== undefined) {
-      const { state, metadata } = delta;
-      const { version: first, timestamp, ...token } = envelope;
-      messages.push({
-        kind: 'update/delta',
-        body: JSON.stringify({ version: first, timestamp, state, metadata, ...token }),
-      });
+      const difference = `"state":${JSON.stringify(delta.state)},"metadata":${JSON.stringify(delta.metadata)}`;
+      messages.push({ kind: 'update/delta', body: `{${version},${time},${difference}${token}}` });
     }
     if (this.#listened(ref, 'update/documents')) {
-      const { version: _inside, ...outside } = envelope;
-      messages.push({ kind: 'update/documents', body: this.#documents(record?.document, next.document, outside) });
+      const before = record === undefined ? 'null' : this.#documentText(record.document);
+      const current = this.#documentText(next.document);
+      const body = `{"previous":${before},"current":${current},${time}${token}}`;
+      messages.push({ kind: 'update/documents', body });
     }
     return { code: 200, messages };
   }
@@ -165,17 +171,7 @@ export class ShadowService {
     return this.#rules.recreatedAt === 'V+2' ? version + 1 : version;
   }
 
-  /** The document is up to half of this text twice over; what was `current` is not written a second time. */
-  #documents(
-    previous: ShadowDocument | undefined,
-    current: ShadowDocument,
-    outside: { timestamp: number; clientToken?: string },
-  ): string {
-    const before = previous === undefined ? 'null' : this.#documentText(previous);
-    const rest = JSON.stringify(outside).slice(1);
-    return `{"previous":${before},"current":${this.#documentText(current)},${rest}`;
-  }
-
+  /** The document is up to half of a message twice over; what was `current` is not written a second time. */
   #documentText(document: ShadowDocument): string {
     let text = this.#documentTexts.get(document);
     if (text === undefined) {

@@ -9,7 +9,7 @@ import { next, openDesk } from '../../src/core/desk/next.ts';
 import type { JsonObject, JsonValue } from '../../src/core/json/json.ts';
 import { NO_MODEL } from '../../src/core/model/model.ts';
 import { AWS_RULES } from '../../src/core/shadow/limits.ts';
-import { applyUpdate, type ShadowRecord } from '../../src/core/shadow/update.ts';
+import { acceptedPart, applyUpdate, type ShadowRecord, type UpdateRequest } from '../../src/core/shadow/update.ts';
 import type { AcceptedUpdate, ReadShadow } from '../../src/core/view/sight.ts';
 import type { ShadowView } from '../../src/core/view/view.ts';
 import { deviceWord } from '../../src/cloud/device-word.ts';
@@ -284,7 +284,7 @@ export class DeskWorld {
       version,
       timestamp: nowSeconds,
       ...(token === undefined ? {} : { clientToken: token }),
-      ...result.value.accepted,
+      ...acceptedPart((body as never as UpdateRequest).state, nowSeconds),
     } as unknown as AcceptedUpdate;
     this.#say({ type: 'accepted', update });
     return undefined;

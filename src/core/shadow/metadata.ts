@@ -20,6 +20,42 @@ export function stampedShape(value: JsonValue, stamp: Stamp): JsonValue {
   return shape;
 }
 
+/**
+ * `stampedShape` as compact JSON, for an answer that nobody here reads again. `keys` keeps how names are written from one call to
+ * the next: short ones, and not too many, since names come from outside.
+ */
+export function stampedText(value: JsonValue, timestamp: number, keys: Map<string, string> = new Map()): string {
+  if (keys.size > KEYS_KEPT) keys.clear();
+  return textOf(value, `{"timestamp":${timestamp}}`, keys);
+}
+
+const KEYS_KEPT = 10_000;
+const KEY_LENGTH_KEPT = 64;
+
+function textOf(value: JsonValue, stamp: string, keys: Map<string, string>): string {
+  if (typeof value !== 'object' || value === null) return stamp;
+  let text = '';
+  if (Array.isArray(value)) {
+    for (const item of value as JsonArray)
+      text += text === '' ? textOf(item, stamp, keys) : `,${textOf(item, stamp, keys)}`;
+    return `[${text}]`;
+  }
+  const object = value as JsonObject;
+  for (const key in object) {
+    if (text !== '') text += ',';
+    text += nameText(key, keys) + textOf(object[key] as JsonValue, stamp, keys);
+  }
+  return `{${text}}`;
+}
+
+function nameText(key: string, keys: Map<string, string>): string {
+  let name = keys.get(key);
+  if (name !== undefined) return name;
+  name = `${JSON.stringify(key)}:`;
+  if (key.length <= KEY_LENGTH_KEPT) keys.set(key, name);
+  return name;
+}
+
 export interface MetadataChange {
   readonly metadata: JsonObject | undefined;
   /** The section before and after the merge of `patch`. */

@@ -29,8 +29,6 @@ export interface ShadowRecord {
 
 export interface Updated {
   readonly record: ShadowRecord;
-  /** The body of `update/accepted` without version, timestamp and token: what the request contained (R64). */
-  readonly accepted: { readonly state: UpdateState | null; readonly metadata: JsonObject };
   /** The body of `update/delta` without version, timestamp and token; undefined if nothing differs (R61, R62). */
   readonly delta: { readonly state: JsonObject; readonly metadata: JsonObject } | undefined;
 }
@@ -136,7 +134,6 @@ export function applyUpdate(
       delta,
       bytes: tally.bytes,
     },
-    accepted: { state: request.state, metadata: acceptedMetadata(request.state, stamp) },
     delta:
       delta === undefined || desired === undefined || stamps === undefined
         ? undefined
@@ -180,9 +177,15 @@ function sections(desired: JsonObject | undefined, reported: JsonObject | undefi
   return reported === undefined ? { desired } : { desired, reported };
 }
 
-/** `{"state":null}` was seen answered with one stamp for the whole (R35). */
-function acceptedMetadata(state: UpdateState | null, stamp: Stamp): JsonObject {
-  return stampedShape(state as JsonValue, stamp) as JsonObject;
+/**
+ * The body of `update/accepted` without version, timestamp and token: what the request contained (R64). `{"state":null}` was
+ * seen answered with one stamp for the whole (R35).
+ */
+export function acceptedPart(
+  state: UpdateState | null,
+  nowSeconds: number,
+): { readonly state: UpdateState | null; readonly metadata: JsonObject } {
+  return { state, metadata: stampedShape(state as JsonValue, { timestamp: nowSeconds }) as JsonObject };
 }
 
 /** What follows from a document that comes from elsewhere: a file, a dump, a test. */

@@ -5,6 +5,7 @@ import { isJsonObject, member, type JsonObject, type JsonValue } from '../../../
 import { delta } from '../../../../src/core/shadow/delta.ts';
 import { AWS_RULES, jsonBytes } from '../../../../src/core/shadow/limits.ts';
 import { mergeSection } from '../../../../src/core/shadow/merge.ts';
+import { stampedShape, stampedText } from '../../../../src/core/shadow/metadata.ts';
 import { applyUpdate, recordOf, type ShadowRecord } from '../../../../src/core/shadow/update.ts';
 import { patch, section, updateState } from '../../../support/json-arbitraries.ts';
 
@@ -21,6 +22,17 @@ test('the size that is counted is the size that JSON would have', () => {
   fc.assert(
     fc.property(patch, (value) => {
       expect(jsonBytes(value)).toBe(bytesOf(value));
+    }),
+  );
+});
+
+test('stamps written as text are what JSON would make of the stamps, whatever the names and however often', () => {
+  const keys = new Map<string, string>();
+  fc.assert(
+    fc.property(patch, fc.nat(), (value, timestamp) => {
+      const text = JSON.stringify(stampedShape(value, { timestamp }));
+      expect(stampedText(value, timestamp, keys)).toBe(text);
+      expect(stampedText(value, timestamp, keys)).toBe(text);
     }),
   );
 });

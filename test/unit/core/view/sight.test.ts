@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { ClientToken } from '../../../../src/core/brand.ts';
 import type { JsonObject } from '../../../../src/core/json/json.ts';
 import { AWS_RULES } from '../../../../src/core/shadow/limits.ts';
-import { applyUpdate, type ShadowRecord } from '../../../../src/core/shadow/update.ts';
+import { acceptedPart, applyUpdate, type ShadowRecord } from '../../../../src/core/shadow/update.ts';
 import {
   HOLD_MS,
   newIncarnation,
@@ -167,7 +167,7 @@ function served(updates: readonly { section: 'desired' | 'reported'; patch: Json
     messages.push({
       version: record.document.version,
       timestamp: 5,
-      ...(result.value.accepted as unknown as Pick<AcceptedUpdate, 'state' | 'metadata'>),
+      ...(acceptedPart(state, 5) as unknown as Pick<AcceptedUpdate, 'state' | 'metadata'>),
     });
   }
   return { messages, record: record as ShadowRecord };
