@@ -31,6 +31,8 @@ export interface Cloud {
 
   /** Settles when the command is durable (`queued`), not when it is done. */
   create(request: CreateCommand): Promise<Result<CreatedCommand>>;
+  /** One wish for many shadows: a command each, under one parent. All of them become durable, or none. */
+  createMany(request: CreateMany): Promise<Result<CreatedMany>>;
   command(id: CommandId): Promise<Result<Command>>;
   commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<Command>>>;
   timeline(id: CommandId): Promise<Result<readonly TimelineEntry[]>>;
@@ -95,8 +97,6 @@ export interface CreateCommand {
   /** Default `restore`. */
   readonly onEnd?: OnEnd;
   readonly ifVersion?: number;
-  /** Stored as `Command.parentId`. */
-  readonly parentId?: CommandId;
   /** The same key with the same fingerprint gives the same command; with another one `idempotency_mismatch`. */
   readonly idempotency?: { readonly key: string; readonly fingerprint: string };
 }
@@ -104,6 +104,20 @@ export interface CreateCommand {
 export interface CreatedCommand {
   readonly command: Command;
   /** An earlier request with the same idempotency key made it. */
+  readonly replayed: boolean;
+}
+
+/** `ifVersion` names a version of one shadow and means nothing for many. */
+export interface CreateMany extends Omit<CreateCommand, 'ref' | 'ifVersion'> {
+  /** Each once. */
+  readonly refs: readonly ShadowRef[];
+}
+
+export interface CreatedMany {
+  /** `Command.parentId` of all of them. */
+  readonly parentId: CommandId;
+  /** By shadow. */
+  readonly commands: readonly Command[];
   readonly replayed: boolean;
 }
 

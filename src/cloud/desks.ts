@@ -1,5 +1,6 @@
 import type { CommandId, MonotonicMs, ThingName, WriteId } from '../core/brand.ts';
 import { monotonicMs } from '../core/brand.ts';
+import type { Command } from '../core/command/command.ts';
 import { tokenOf } from '../core/command/write.ts';
 import { nextLookAt } from '../core/desk/deadlines.ts';
 import type { Desk, DeskContext, DeskEvent, DeskSettings, DeskStep } from '../core/desk/desk.ts';
@@ -7,11 +8,11 @@ import { next, openDesk } from '../core/desk/next.ts';
 import type { JsonObject } from '../core/json/json.ts';
 import type { Model } from '../core/model/model.ts';
 import type { Presence } from '../core/presence/presence.ts';
-import type { Result } from '../core/result.ts';
+import { done, type Result } from '../core/result.ts';
 import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
 import { shadowTopic } from '../protocol/topics.ts';
 import type { Cancel, Clock } from '../ports/clock.ts';
-import type { Ledger, LedgerChange, ShadowRecord } from '../ports/ledger.ts';
+import type { CommitReceipt, Ledger, LedgerChange, ShadowRecord } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { Random } from '../ports/random.ts';
@@ -147,6 +148,27 @@ export class Desks {
     return new Promise((resolve) => this.#run(entry, event, { extra, refusable, settle: resolve }));
   }
 
+  /** New commands of different shadows in one commit: all of them or none. Their desks are open. */
+  async createTogether(commands: readonly Command[], extra: readonly LedgerChange[]): Promise<Result<void>> {
+    const changes: LedgerChange[] = [...extra];
+    const settles: Settle[] = [];
+    const commit: Commit = (more, settle) => {
+      changes.push(...more);
+      settles.push(settle);
+    };
+    for (const command of commands) {
+      const options = { refusable: true, settle: () => undefined, commit };
+      this.#run(this.#entry(command.ref), { type: 'create', command }, options);
+    }
+    return new Promise((resolve) => {
+      const settle: Settle = (result) => {
+        for (const each of settles) each(result);
+        resolve(result.ok ? done : result);
+      };
+      this.#options.recorder.commit(changes, settle, { refusable: true });
+    });
+  }
+
   presenceChanged(presence: Presence): void {
     for (const entry of this.#byThing.get(presence.thingName) ?? []) {
       this.send(entry.ref, { type: 'presence', presence });
@@ -216,13 +238,14 @@ export class Desks {
   }
 
   /** Never async: nothing may change half way through a step. */
-  #run(entry: DeskEntry, event: DeskEvent, { extra = [], refusable = false, settle }: RunOptions = {}): void {
+  #run(entry: DeskEntry, event: DeskEvent, options: RunOptions = {}): void {
+    const { extra = [], refusable = false, settle, commit } = options;
     const before = entry.desk;
     if (before === undefined || this.#stopped) return;
     const step = next(before, event, this.#contextOf(entry));
     entry.desk = step.desk;
     const added = this.#options.onStep(entry, before, step);
-    this.#store(entry, event, step, [...extra, ...added], { refusable, settle });
+    this.#store(entry, event, step, [...extra, ...added], { refusable, settle, commit });
     for (const effect of step.effects) if (effect.type === 'get') this.#get(entry, effect.serial);
     this.#arm(entry);
     if (entry.readers.length > 0) this.#tellReaders(entry, step.desk.asking.answered);
@@ -239,7 +262,7 @@ export class Desks {
     event: DeskEvent,
     step: DeskStep,
     more: readonly LedgerChange[],
-    { refusable, settle }: { refusable: boolean; settle: RunOptions['settle'] },
+    { refusable, settle, commit }: Pick<RunOptions, 'settle' | 'commit'> & { refusable: boolean },
   ): void {
     const { recorder } = this.#options;
     const changes: LedgerChange[] = [];
@@ -253,16 +276,14 @@ export class Desks {
       if (changes.length > 0) recorder.defer(changes);
       return;
     }
-    recorder.commit(
-      changes,
-      (result) => {
-        if (result.ok)
-          for (const effect of step.effects) if (effect.type === 'publish') this.#publish(entry, effect.write);
-        if (!result.ok && refusable && event.type === 'create') this.#takeBack(entry, event.command.id, step);
-        settle?.(result.ok ? { ok: true, value: undefined } : result);
-      },
-      { refusable },
-    );
+    const stored: Settle = (result) => {
+      if (result.ok)
+        for (const effect of step.effects) if (effect.type === 'publish') this.#publish(entry, effect.write);
+      if (!result.ok && refusable && event.type === 'create') this.#takeBack(entry, event.command.id, step);
+      settle?.(result.ok ? done : result);
+    };
+    if (commit === undefined) recorder.commit(changes, stored, { refusable });
+    else commit(changes, stored);
   }
 
   /**
@@ -351,4 +372,9 @@ interface RunOptions {
   readonly extra?: readonly LedgerChange[];
   readonly refusable?: boolean;
   readonly settle?: ((result: Result<void>) => void) | undefined;
+  /** Instead of a commit of its own: gathers what several steps store together. */
+  readonly commit?: Commit | undefined;
 }
+
+type Settle = (result: Result<CommitReceipt>) => void;
+type Commit = (changes: readonly LedgerChange[], settle: Settle) => void;

@@ -34,7 +34,9 @@ import type {
   CloudHealth,
   CommandAction,
   CreateCommand,
+  CreateMany,
   CreatedCommand,
+  CreatedMany,
   DriftTarget,
   Explanation,
   NewIgnoreRule,
@@ -46,6 +48,7 @@ import type {
 import { CommandDesk, notFound } from './command-desk.ts';
 import { Desks, type DeskEntry } from './desks.ts';
 import { DriftIndex } from './drift-index.ts';
+import { FanOut } from './fan-out.ts';
 import { Hub } from './hub.ts';
 import { Ids } from './ids.ts';
 import { Outbox } from './outbox.ts';
@@ -107,6 +110,7 @@ export class Engine implements Cloud {
   readonly #desks: Desks;
   readonly #drift: DriftIndex;
   readonly #commandDesk: CommandDesk;
+  readonly #fanOut: FanOut;
   readonly #watcher: Watcher;
   readonly #recovery: Recovery;
   readonly #retention: Retention;
@@ -160,10 +164,10 @@ export class Engine implements Cloud {
       presenceOf: (thingName) => this.#presence.get(thingName),
       onStep: (entry, before, step) => this.#onStep(entry, before, step),
     });
-    this.#commandDesk = new CommandDesk({
-      ...{ ledger, desks: this.#desks, hub: this.#hub, ids, time, metrics, modelOf },
-      openPerShadowMax: options.openPerShadowMax ?? OPEN_PER_SHADOW_MAX,
-    });
+    const openPerShadowMax = options.openPerShadowMax ?? OPEN_PER_SHADOW_MAX;
+    const taking = { ledger, desks: this.#desks, ids, time, metrics, modelOf, openPerShadowMax };
+    this.#commandDesk = new CommandDesk({ ...taking, hub: this.#hub });
+    this.#fanOut = new FanOut(taking);
     this.#watcher = new Watcher({
       ...{ transport, desks: this.#desks, outbox: this.#outbox, presence: this.#presence, time, log, metrics },
       things: options.things ?? ['+'],
@@ -212,6 +216,11 @@ export class Engine implements Cloud {
   async create(request: CreateCommand): Promise<Result<CreatedCommand>> {
     if (this.#stopping !== undefined) return fail(problem('ledger_unavailable', 'the server is stopping'));
     return this.#commandDesk.create(request);
+  }
+
+  async createMany(request: CreateMany): Promise<Result<CreatedMany>> {
+    if (this.#stopping !== undefined) return fail(problem('ledger_unavailable', 'the server is stopping'));
+    return this.#fanOut.create(request);
   }
 
   async command(id: CommandId): Promise<Result<Command>> {

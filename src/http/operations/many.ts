@@ -9,7 +9,7 @@ export const MANY_OPERATIONS = {
     path: '/v1/commands',
     summary: 'One command for each of many things',
     description:
-      'All things are checked first: one that is forbidden or would be refused by its model refuses the whole request. Repeating with the same Idempotency-Key creates only what is missing.',
+      'All of them or none: one thing that is forbidden, or would be refused by its model, refuses the whole request; a crash leaves no half of it. Repeating with the same Idempotency-Key gives the same commands.',
     tag: 'Commands',
     access: 'command',
     body: ask.fanOutBody,

@@ -25,9 +25,6 @@ export const fanOut = z
     parentId: uuid,
     total: count,
     commands: z.array(command),
-    problems: z
-      .array(z.strictObject({ thingName: text, problem: problemInList }))
-      .meta({ description: 'things for which no command could be stored; repeat with the same Idempotency-Key' }),
   })
   .meta({ id: 'FanOut' }) satisfies z.ZodType<FanOutView>;
 

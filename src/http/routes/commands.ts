@@ -144,7 +144,7 @@ function readCreate(parts: RouteParts, request: FastifyRequest, thing: string): 
   if (!by.ok) return by;
   const rate = parts.guard.mayCommand(ref);
   if (!rate.ok) return rate;
-  const fingerprint = fingerprintOf(ref, body.value);
+  const fingerprint = fingerprintOf(shadowKey(ref), body.value);
   return ok({
     ref,
     patch: desired,
@@ -159,9 +159,9 @@ export function refFrom(thingName: ThingName, shadowName: ShadowName | undefined
 }
 
 /** The same request, however its members are ordered, has the same fingerprint. */
-export function fingerprintOf(ref: ShadowRef, body: unknown): string {
+export function fingerprintOf(place: string, body: unknown): string {
   return createHash('sha256')
-    .update(`${shadowKey(ref)}\n${canonicalJson(body)}`)
+    .update(`${place}\n${canonicalJson(body)}`)
     .digest('hex');
 }
 

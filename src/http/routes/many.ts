@@ -1,17 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { CreatedCommand } from '../../cloud/cloud.ts';
-import { epochMs, type CommandId, type ThingName } from '../../core/brand.ts';
+import type { CommandId, ThingName } from '../../core/brand.ts';
 import { VERDICT_OF, type Command } from '../../core/command/command.ts';
 import { fitsPattern } from '../../core/access/pattern.ts';
 import { leavesOf } from '../../core/json/json-pointer.ts';
 import { NO_MODEL } from '../../core/model/model.ts';
 import { planOf, type ThingPlan } from '../../core/plan/plan.ts';
 import { problem } from '../../core/problem.ts';
-import { fail, ok, type Result } from '../../core/result.ts';
+import { done, fail, ok, type Result } from '../../core/result.ts';
 import type { ShadowRef } from '../../core/shadow/shadow-ref.ts';
-import { UUID_RANDOM_BYTES, uuidV7 } from '../../core/uuid.ts';
 import { actorOf, permit, scopedKey, visibleTo } from '../guard.ts';
 import { OPERATIONS } from '../operations.ts';
 import type { RequestProblem } from '../problem-response.ts';
@@ -148,63 +145,38 @@ async function fanOut(
   const { desired, author, kind: _, things: _things, name: _name, expectedCount: _count, ...policy } = body.value;
   const by = actorOf(parts, request, author);
   if (!by.ok) return by;
-  const modelOf = parts.models?.modelOf ?? (() => NO_MODEL);
-  for (const ref of refs.value) {
-    const [violation] = modelOf(ref).violations(desired);
-    if (violation !== undefined) return fail({ ...violation, message: `${ref.thingName}: ${violation.message}` });
-  }
-  const created: CreatedCommand[] = [];
-  const problems: FanOutView['problems'][number][] = [];
-  let parentId = uuidV7(epochMs(Date.now()), randomBytes(UUID_RANDOM_BYTES)) as CommandId;
-  const create = async (ref: ShadowRef): Promise<void> => {
-    const rate = parts.guard.mayCommand(ref);
-    const child = rate.ok
-      ? await parts.cloud.create({
-          ref,
-          patch: desired,
-          by: by.value,
-          parentId,
-          ...defined(policy),
-          ...(key.value === undefined
-            ? {}
-            : {
-                idempotency: {
-                  key: scopedKey(parts, request, `${key.value} ${ref.thingName}`),
-                  fingerprint: fingerprintOf(ref, body.value),
-                },
-              }),
-        })
-      : rate;
-    if (child.ok) created.push(child.value);
-    else problems.push({ thingName: ref.thingName, problem: shown(child.problem) });
-    // A repeated request goes on under the parent that its first commands have.
-    if (child.ok && child.value.replayed) parentId = child.value.command.parentId ?? parentId;
-  };
-  const [first, ...rest] = refs.value;
-  if (first !== undefined) await create(first);
-  const [only] = problems;
-  // The same for all of them: a key that was used for another request, a store that is away.
-  if (only !== undefined && created.length === 0 && rest.length === 0) {
-    return fail(
-      problem(only.problem.code, only.problem.message, only.problem.at === undefined ? {} : { at: only.problem.at }),
-    );
-  }
-  if (only?.problem.code === 'idempotency_mismatch') return fail(problem('idempotency_mismatch', only.problem.message));
-  await Promise.all(rest.map(create));
-  created.sort((left, right) => (left.command.ref.thingName < right.command.ref.thingName ? -1 : 1));
-  return ok({
-    view: {
-      parentId,
-      total: refs.value.length,
-      commands: created.map(({ command }) => commandView(command)),
-      problems,
-    },
-    replayed: created.length > 0 && created.every(({ replayed }) => replayed),
+  const rate = mayCommandAll(parts, refs.value);
+  if (!rate.ok) return rate;
+  const idempotency =
+    key.value === undefined
+      ? {}
+      : {
+          idempotency: {
+            key: scopedKey(parts, request, `${key.value} many`),
+            fingerprint: fingerprintOf('many', body.value),
+          },
+        };
+  const made = await parts.cloud.createMany({
+    ...{ refs: refs.value, patch: desired, by: by.value },
+    ...defined(policy),
+    ...idempotency,
   });
+  if (!made.ok) return made;
+  const { parentId, commands, replayed } = made.value;
+  return ok({ view: { parentId, total: commands.length, commands: commands.map(commandView) }, replayed });
 }
 
-function shown({ code, message, at }: RequestProblem): FanOutView['problems'][number]['problem'] {
-  return { code, message, ...(at === undefined ? {} : { at }) };
+/** One thing that had too many commands refuses the whole request: half a fan-out helps nobody. */
+function mayCommandAll({ guard }: RouteParts, refs: readonly ShadowRef[]): Result<void, RequestProblem> {
+  const refused = refs.flatMap((ref) => {
+    const rate = guard.mayCommand(ref);
+    return rate.ok ? [] : [{ ref, problem: rate.problem }];
+  });
+  const [first] = refused;
+  if (first === undefined) return done;
+  const retryAfterS = Math.max(...refused.map((each) => each.problem.retryAfterS ?? 1));
+  const errors = refused.slice(0, 100).map(({ ref, problem: { message } }) => ({ at: ref.thingName, detail: message }));
+  return fail({ ...first.problem, retryAfterS, errors });
 }
 
 async function childrenOf(

@@ -6,12 +6,11 @@ import type { PresenceState } from '../../core/presence/presence.ts';
 import type { CommandView } from './command.ts';
 import { compact, countBy, instant, type ProblemView, type ShadowRefView, shadowRefView } from './parts.ts';
 
-/** One request for many things: its children, and the things for which none could be stored. */
+/** One request for many things: a command each. */
 export interface FanOutView {
   readonly parentId: string;
   readonly total: number;
   readonly commands: readonly CommandView[];
-  readonly problems: readonly { readonly thingName: string; readonly problem: ProblemView }[];
 }
 
 /**

@@ -1,0 +1,130 @@
+import type { CommandId } from '../core/brand.ts';
+import type { Command } from '../core/command/command.ts';
+import { newCommand } from '../core/command/new-command.ts';
+import type { Model } from '../core/model/model.ts';
+import { problem } from '../core/problem.ts';
+import { fail, ok, type Result } from '../core/result.ts';
+import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
+import type { Ledger, LedgerChange } from '../ports/ledger.ts';
+import type { Metrics } from '../ports/metrics.ts';
+import type { CreateMany, CreatedMany } from './cloud.ts';
+import type { Desks } from './desks.ts';
+import type { Ids } from './ids.ts';
+import type { SteadyTime } from './steady-time.ts';
+
+export interface FanOutOptions {
+  readonly ledger: Ledger;
+  readonly desks: Desks;
+  readonly ids: Ids;
+  readonly time: SteadyTime;
+  readonly metrics: Metrics;
+  readonly modelOf: (ref: ShadowRef) => Model;
+  readonly openPerShadowMax: number;
+}
+
+const CHILDREN_PAGE = 500;
+
+/**
+ * One wish for many things: a command each, with one parent, in one commit of the ledger. A crash leaves all of them or
+ * none, and so does a refusal; under the same idempotency key the same children come back.
+ */
+export class FanOut {
+  readonly #options: FanOutOptions;
+  readonly #underWay = new Map<string, { fingerprint: string; result: Promise<Result<CreatedMany>> }>();
+
+  constructor(options: FanOutOptions) {
+    this.#options = options;
+  }
+
+  async create(request: CreateMany): Promise<Result<CreatedMany>> {
+    const { idempotency } = request;
+    if (idempotency === undefined) return this.#create(request);
+    const { key, fingerprint } = idempotency;
+    const other = this.#underWay.get(key);
+    if (other !== undefined) {
+      if (other.fingerprint !== fingerprint) return mismatch();
+      const result = await other.result;
+      return result.ok ? ok({ ...result.value, replayed: true }) : result;
+    }
+    const result = this.#createOnce(request, { key, fingerprint });
+    this.#underWay.set(key, { fingerprint, result });
+    try {
+      return await result;
+    } finally {
+      this.#underWay.delete(key);
+    }
+  }
+
+  /** The record names the first child; its parent leads to the others. */
+  async #createOnce(
+    request: CreateMany,
+    { key, fingerprint }: NonNullable<CreateMany['idempotency']>,
+  ): Promise<Result<CreatedMany>> {
+    const { ledger, time } = this.#options;
+    const known = await ledger.idempotency(key);
+    if (!known.ok) return known;
+    if (known.value === undefined) {
+      return this.#create(request, (commandId) => [
+        { type: 'idempotency', record: { key, fingerprint, commandId, createdAt: time.now() } },
+      ]);
+    }
+    if (known.value.fingerprint !== fingerprint) return mismatch();
+    const first = await ledger.command(known.value.commandId);
+    if (!first.ok) return first;
+    const parentId = first.value?.parentId;
+    if (parentId === undefined) return fail(problem('command_not_found', 'the commands of that key are gone'));
+    const commands = await this.#childrenOf(parentId);
+    return commands.ok ? ok({ parentId, commands: byShadow(commands.value), replayed: true }) : commands;
+  }
+
+  async #create(
+    { refs, by, patch, ...policy }: CreateMany,
+    more: (first: CommandId) => readonly LedgerChange[] = () => [],
+  ): Promise<Result<CreatedMany>> {
+    const { desks, ids, time, metrics, modelOf, openPerShadowMax } = this.#options;
+    const parentId = ids.next() as CommandId;
+    const now = time.now();
+    const commands: Command[] = [];
+    for (const ref of refs) {
+      const id = ids.next() as CommandId;
+      const wish = { ...policy, id, ref, patch, author: by.name, grant: by.grant, parentId };
+      const made = newCommand(wish, { now, model: modelOf(ref) });
+      if (!made.ok) return fail({ ...made.problem, message: `${shadowKey(ref)}: ${made.problem.message}` });
+      commands.push(made.value);
+    }
+    const [first] = commands;
+    if (first === undefined) return fail(problem('invalid_request', 'no thing is meant'));
+    const entries = await Promise.all(refs.map((ref) => desks.open(ref)));
+    const full = entries.find(({ desk }) => (desk?.commands.size ?? 0) >= openPerShadowMax);
+    if (full !== undefined) {
+      const why = `${full.key} has ${openPerShadowMax} commands that are not done; nothing was created`;
+      return fail(problem('too_many_commands', why));
+    }
+    const stored = await desks.createTogether(commands, more(first.id));
+    if (!stored.ok) return stored;
+    metrics.count('shadow_commands_created_total', { kind: 'shadow' }, commands.length);
+    const asTheyAre = commands.map(
+      (command) => desks.peek(command.ref)?.desk?.commands.get(command.id) ?? { ...command, revision: 1 },
+    );
+    return ok({ parentId, commands: byShadow(asTheyAre), replayed: false });
+  }
+
+  async #childrenOf(parentId: CommandId): Promise<Result<readonly Command[]>> {
+    const children: Command[] = [];
+    for (let cursor: string | undefined; ;) {
+      const page = { limit: CHILDREN_PAGE, ...(cursor === undefined ? {} : { cursor }) };
+      const found = await this.#options.ledger.commands({ parentId }, page);
+      if (!found.ok) return found;
+      children.push(...found.value.items);
+      cursor = found.value.next;
+      if (cursor === undefined) return ok(children);
+    }
+  }
+}
+
+function byShadow(commands: readonly Command[]): readonly Command[] {
+  return [...commands].sort((left, right) => (shadowKey(left.ref) < shadowKey(right.ref) ? -1 : 1));
+}
+
+const mismatch = (): Result<never> =>
+  fail(problem('idempotency_mismatch', 'the idempotency key was used for another request'));
