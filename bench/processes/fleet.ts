@@ -1,4 +1,5 @@
 import { composeDevice } from '../../src/compose-device.ts';
+import { SystemRandom } from '../../src/adapters/system/random.ts';
 import { SystemClock } from '../../src/adapters/system/clock.ts';
 import type { ThingName } from '../../src/core/brand.ts';
 import { NO_MODEL } from '../../src/core/model/model.ts';
@@ -9,7 +10,9 @@ import { TimedAdapter } from '../support/timed-adapter.ts';
 
 /** Many devices in one process, with the real reconciler. */
 const { url, things } = options<{ url: string; things: readonly string[] }>();
+/** Shared, as a program with many devices does. */
 const clock = new SystemClock();
+const random = new SystemRandom();
 const hardware = new Map(things.map((thing) => [thing, new TimedAdapter({ '/targetC': 0 }, 0)]));
 let fleet: Device[] = [];
 
@@ -22,6 +25,7 @@ async function connect(): Promise<void> {
       shadows: [{ model: NO_MODEL, adapters: [adapter] }],
       mqtt: { url },
       clock,
+      random,
     });
     if (!device.ok) throw new Error(device.problem.message);
     fleet.push(device.value);

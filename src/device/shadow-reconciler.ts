@@ -49,7 +49,6 @@ export interface ShadowReconcilerOptions {
 export class ShadowReconciler {
   readonly #options: ShadowReconcilerOptions;
   readonly #hosts: ReadonlyMap<string, AdapterHost>;
-  readonly #context: PassContext;
   #state: ShadowState;
   #memory: Memory = new Map();
   #intent: readonly FieldPointer[] | undefined;
@@ -69,7 +68,6 @@ export class ShadowReconciler {
       ]),
     );
     this.#state = this.#restored(options.record);
-    this.#context = this.#passContext();
   }
 
   /** Begins to listen to the hardware. After a restart in the middle of an apply this is written down first. */
@@ -183,7 +181,7 @@ export class ShadowReconciler {
 
   async #pass(view: DeviceView | undefined, must: boolean): Promise<void> {
     const { clock, log } = this.#options;
-    const { outcome, applied } = await runPass({ view, must }, this.#context);
+    const { outcome, applied } = await runPass({ view, must }, this.#passContext());
     this.#intent = undefined;
     if (applied > 0 || must) {
       this.#lastPass = { at: clock.wall(), version: outcome.version, applied, listed: outcome.states.size };
@@ -193,6 +191,7 @@ export class ShadowReconciler {
     void this.#persist({ durable: false });
   }
 
+  /** Made for each pass: passes are rare, and thousands of devices would hold on to theirs. */
   #passContext(): PassContext {
     const { adapters, model, limits, clock, random, log, failpoint } = this.#options;
     return {

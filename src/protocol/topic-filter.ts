@@ -39,9 +39,12 @@ export function filterMatches(filter: string, topic: string): boolean {
 
 /** `filterMatches` with the filter taken apart once, for those who ask again and again. */
 export function topicMatcher(filter: string): (topic: string) => boolean {
+  return /[+#]/.test(filter) ? wildMatcher(filter) : (topic) => topic === filter;
+}
+
+/** Apart, so that a matcher without wildcards does not hold the levels: a process may have 25,000 of them. */
+function wildMatcher(filter: string): (topic: string) => boolean {
   const levels = filter.split('/');
-  const wild = /[+#]/.test(filter);
-  if (!wild) return (topic) => topic === filter;
   const first = levels[0];
   const hidesDollar = first === '+' || first === '#';
   return (topic) => (hidesDollar && topic.startsWith('$') ? false : levelsMatch(levels, topic));

@@ -93,7 +93,8 @@ class Conversation {
   }
 
   step(): Step {
-    return { state: { ...this.#draft, timers: this.#timers }, effects: this.#effects };
+    // Copies: what had members deleted takes several times the memory, and a device keeps its state for long.
+    return { state: { ...this.#draft, timers: { ...this.#timers } }, effects: this.#effects };
   }
 
   take(event: ShadowEvent): void {
@@ -137,6 +138,8 @@ class Conversation {
     draft.link = 'down';
     draft.synced = false;
     draft.held = [];
+    // What a 413 taught is forgotten: the account's limit may have been raised, and another one costs a report.
+    draft.bytesMax = this.#context.limits.documentBytesMax;
     delete draft.ask;
     delete draft.awaiting;
     delete draft.service;

@@ -32,7 +32,7 @@ export interface ShadowState {
   readonly outcome?: PassOutcome;
   readonly report?: ReportInFlight;
   readonly reportsRefused: number;
-  /** What the service takes, as far as we know. */
+  /** What the service takes, as far as we know in this connection. */
   readonly bytesMax: number;
   /** Version of our own last accepted report. */
   readonly lastOwnVersion?: number;
