@@ -3,7 +3,7 @@ import { parseHostPort } from '../src/core/host-port.ts';
 import { ok, type Result } from '../src/core/result.ts';
 import type { Transport } from '../src/ports/transport.ts';
 import { parseShadowTopic } from '../src/protocol/topics.ts';
-import { Access, type PolicyRule } from './access/access.ts';
+import type { PolicyRule } from './access/access.ts';
 import { Broker } from './broker/broker.ts';
 import { Presence, type PresenceEvent } from './broker/presence.ts';
 import type { Requester } from './shadow-service/shadow-gateway.ts';
@@ -44,14 +44,14 @@ export interface EmbeddedOptions {
 }
 
 export async function embeddedBroker(options: EmbeddedOptions, hooks: BusHooks): Promise<MessageBus> {
-  const access = new Access(options.policies);
+  const access = options.mqtts === undefined ? undefined : await openAccess(options.policies);
   const requests = new RequestReader();
-  const presence = new Presence((client) => access.principalId(client));
+  const presence = new Presence((client) => access?.principalId(client) ?? 'anonymous');
   const announce = (event: PresenceEvent | undefined) => {
     if (event !== undefined) hooks.announce(event.topic, event.body);
   };
   const broker: Broker = await Broker.open({
-    ...(options.mqtts === undefined
+    ...(access === undefined
       ? {}
       : {
           connecting: (client) => verdict(access.connect(client)),
@@ -92,6 +92,12 @@ export async function embeddedBroker(options: EmbeddedOptions, hooks: BusHooks):
     clients: () => broker.clients().map(({ id }) => id),
     stop: () => broker.stop(),
   };
+}
+
+/** Loaded only when certificates matter. */
+async function openAccess(policies: readonly PolicyRule[]) {
+  const { Access } = await import('./access/access.ts');
+  return new Access(policies);
 }
 
 const REQUEST_FILTERS = ['get', 'update', 'delete'].flatMap((operation) => [

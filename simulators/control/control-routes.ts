@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { z } from 'zod';
 import { epochMs } from '../../src/core/brand.ts';
 import { PROBLEMS, problem, type Problem } from '../../src/core/problem.ts';
 import { fail, ok, type Result } from '../../src/core/result.ts';
+import { lateSchema } from '../late-schema.ts';
 import type { Control } from './control.ts';
 
 const PREFIX = '/simulator/';
@@ -11,11 +11,16 @@ const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
 type Handler = (control: Control, body: unknown) => Result<unknown>;
 
-const clockSchema = z.union([
-  z.strictObject({ at: z.union([z.number().int().min(0), z.iso.datetime({ offset: true })]) }),
-  z.strictObject({ advanceMs: z.number().int() }),
-]);
-const faultsSchema = z.strictObject({ seed: z.union([z.number(), z.string()]).default(0), rules: z.unknown() });
+const clockSchema = lateSchema((z) =>
+  z.union([
+    z.strictObject({ at: z.union([z.number().int().min(0), z.iso.datetime({ offset: true })]) }),
+    z.strictObject({ advanceMs: z.number().int() }),
+  ]),
+);
+const cutSchema = lateSchema((z) => z.strictObject({ clientId: z.string() }));
+const faultsSchema = lateSchema((z) =>
+  z.strictObject({ seed: z.union([z.number(), z.string()]).default(0), rules: z.unknown() }),
+);
 
 const ROUTES: Record<string, Handler> = {
   'GET shadows': (control) => ok({ shadows: control.shadows() }),
@@ -30,7 +35,7 @@ const ROUTES: Record<string, Handler> = {
   },
   'GET clock': (control) => ok(clockOf(control)),
   'PUT clock': (control, body) => {
-    const parsed = clockSchema.safeParse(body);
+    const parsed = clockSchema().safeParse(body);
     if (!parsed.success) return fail(problem('invalid_request', 'the clock takes { at } or { advanceMs }'));
     if ('at' in parsed.data) control.setNow(epochMs(new Date(parsed.data.at).getTime()));
     else control.advance(parsed.data.advanceMs);
@@ -38,14 +43,14 @@ const ROUTES: Record<string, Handler> = {
   },
   'GET faults': (control) => ok(control.faults),
   'PUT faults': (control, body) => {
-    const parsed = faultsSchema.safeParse(body);
+    const parsed = faultsSchema().safeParse(body);
     if (!parsed.success) return fail(problem('invalid_request', 'faults are { seed, rules }'));
     return control.setFaults(parsed.data.rules, parsed.data.seed);
   },
   'GET faults/record': (control) => ok({ seed: control.faults.seed, strikes: control.strikes() }),
   'GET clients': (control) => ok({ clients: control.clients() }),
   'POST cut': (control, body) => {
-    const parsed = z.strictObject({ clientId: z.string() }).safeParse(body);
+    const parsed = cutSchema().safeParse(body);
     if (!parsed.success) return fail(problem('invalid_request', 'cut takes { clientId }'));
     return control.cut(parsed.data.clientId) ? ok({}) : fail(problem('not_found', 'no such client is connected'));
   },

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { problem } from '../../src/core/problem.ts';
 import { fail, ok, type Result } from '../../src/core/result.ts';
 import type { JsonObject } from '../../src/core/json/json.ts';
@@ -6,6 +5,7 @@ import { isJsonObject } from '../../src/core/json/json.ts';
 import type { ShadowDocument } from '../../src/core/shadow/document.ts';
 import { parseShadowRef, type ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
 import { recordOf } from '../../src/core/shadow/update.ts';
+import { lateSchema } from '../late-schema.ts';
 import type { ShadowEntry, Tombstone } from './shadow-store.ts';
 
 /** A shadow, or what is left of one, as `sim dump` prints it and `sim load` and the data directory take it. */
@@ -16,13 +16,17 @@ export interface DumpEntry {
   readonly tombstone?: Tombstone;
 }
 
-const object = z.custom<JsonObject>(isJsonObject, 'not an object');
-const sections = z.strictObject({ desired: object.optional(), reported: object.optional() });
-const schema = z.strictObject({
-  thing: z.string(),
-  shadow: z.string().optional(),
-  document: z.strictObject({ state: sections, metadata: sections, version: z.number().int().min(1) }).optional(),
-  tombstone: z.strictObject({ version: z.number().int().min(1), deletedAtSeconds: z.number().int().min(0) }).optional(),
+const schema = lateSchema((z) => {
+  const object = z.custom<JsonObject>(isJsonObject, 'not an object');
+  const sections = z.strictObject({ desired: object.optional(), reported: object.optional() });
+  return z.strictObject({
+    thing: z.string(),
+    shadow: z.string().optional(),
+    document: z.strictObject({ state: sections, metadata: sections, version: z.number().int().min(1) }).optional(),
+    tombstone: z
+      .strictObject({ version: z.number().int().min(1), deletedAtSeconds: z.number().int().min(0) })
+      .optional(),
+  });
 });
 
 interface Parsed {
@@ -32,7 +36,7 @@ interface Parsed {
 }
 
 export function parseDumpEntry(input: unknown): Result<Parsed> {
-  const parsed = schema.safeParse(input);
+  const parsed = schema().safeParse(input);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     return fail(problem('invalid_config', `no shadow: /${issue?.path.join('/') ?? ''} ${issue?.message ?? ''}`));
