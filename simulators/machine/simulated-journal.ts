@@ -11,8 +11,9 @@ import type { Process } from './process.ts';
 export class Disk {
   readonly #random: SeededRandom;
   readonly #coverage: Coverage;
-  #durable = new Map<string, JsonObject>();
-  #cached: { readonly key: string; readonly record: JsonObject | null }[] = [];
+  /** As text, as a disk has it. */
+  readonly #durable = new Map<string, string>();
+  #cached: { readonly key: string; readonly text: string | undefined }[] = [];
   #damaged = 0;
   full = false;
 
@@ -22,13 +23,13 @@ export class Disk {
   }
 
   write(key: string, record: JsonObject | null): void {
-    this.#cached.push({ key, record });
+    this.#cached.push({ key, text: record === null ? undefined : JSON.stringify(record) });
   }
 
   sync(): void {
-    for (const { key, record } of this.#cached.splice(0)) {
-      if (record === null) this.#durable.delete(key);
-      else this.#durable.set(key, record);
+    for (const { key, text } of this.#cached.splice(0)) {
+      if (text === undefined) this.#durable.delete(key);
+      else this.#durable.set(key, text);
     }
   }
 
@@ -48,11 +49,12 @@ export class Disk {
   read(): { records: Map<string, JsonObject>; damaged: number } {
     const damaged = this.#damaged;
     this.#damaged = 0;
-    const records = new Map(this.#durable);
-    for (const { key, record } of this.#cached) {
-      if (record === null) records.delete(key);
-      else records.set(key, record);
+    const texts = new Map(this.#durable);
+    for (const { key, text } of this.#cached) {
+      if (text === undefined) texts.delete(key);
+      else texts.set(key, text);
     }
+    const records = new Map([...texts].map(([key, text]) => [key, JSON.parse(text) as JsonObject]));
     return { records, damaged };
   }
 }
@@ -97,7 +99,7 @@ export class SimulatedJournal implements Journal {
       await this.#process.sleep(1);
       return fail(problem('journal_unavailable', 'no space left on device'));
     }
-    this.#disk.write(key, record === null ? null : (JSON.parse(JSON.stringify(record)) as JsonObject));
+    this.#disk.write(key, record);
     if (!durable) return done;
     if (this.#dies('device.tornJournal')) return never();
     await this.#process.sleep(this.#random.integer(1, 3));

@@ -4,7 +4,7 @@ import type { ShadowDocument } from '../../src/core/shadow/document.ts';
 import type { ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { parseShadowTopic, shadowTopic, type ShadowOperation } from '../../src/protocol/topics.ts';
-import { filterMatches } from '../../src/protocol/topic-filter.ts';
+import { topicMatcher } from '../../src/protocol/topic-filter.ts';
 import { AWS_RULES } from '../../src/core/shadow/limits.ts';
 import { ShadowService, type ServiceRequest } from '../shadow-service/shadow-service.ts';
 import type { SeededRandom } from '../time/seeded-random.ts';
@@ -29,11 +29,18 @@ export interface Peer {
 
 interface Session {
   readonly peer: Peer;
-  readonly filters: Set<string>;
+  /** By filter. */
+  readonly matchers: Map<string, (topic: string) => boolean>;
   /** When the last message in each direction arrives, so that nothing overtakes by accident. */
   upFreeAt: number;
   downFreeAt: number;
   open: boolean;
+}
+
+/** What is kept for a client that is away. */
+interface Held {
+  readonly matchers: readonly ((topic: string) => boolean)[];
+  readonly messages: { readonly topic: string; readonly payload: Uint8Array }[];
 }
 
 /** 1.5 times a keep-alive of 30 s: how long a silent connection is believed (R93). */
@@ -57,7 +64,7 @@ export class Network {
   readonly #presence = new PresenceEvents();
   readonly #sessions = new Map<string, Session>();
   readonly #partitions = new Map<string, Direction>();
-  readonly #held = new Map<string, { filters: Set<string>; messages: { topic: string; payload: Uint8Array }[] }>();
+  readonly #held = new Map<string, Held>();
   #routes = new Map<string, Session[]>();
   readonly #hold: Hold | undefined;
   #brokerDown = false;
@@ -111,7 +118,7 @@ export class Network {
       this.#coverage.hit('network.takenOver');
       this.#close(clientId, 'DUPLICATE_CLIENTID', { code: 'taken_over', detail: 'another client took the id' });
     }
-    this.#sessions.set(clientId, { peer, filters: new Set(), upFreeAt: 0, downFreeAt: 0, open: true });
+    this.#sessions.set(clientId, { peer, matchers: new Map(), upFreeAt: 0, downFreeAt: 0, open: true });
     this.#announce(this.#presence.connected(clientId, this.#now()));
     this.#scheduleBreak(clientId);
     this.#replay(clientId);
@@ -120,13 +127,13 @@ export class Network {
   subscribe(peer: Peer, filters: readonly string[]): boolean {
     const session = this.#sessionOf(peer);
     if (session === undefined) return false;
-    for (const filter of filters) session.filters.add(filter);
+    for (const filter of filters) session.matchers.set(filter, topicMatcher(filter));
     this.#routes.clear();
     return true;
   }
 
   unsubscribe(peer: Peer, filter: string): void {
-    if (this.#sessionOf(peer)?.filters.delete(filter) === true) this.#routes.clear();
+    if (this.#sessionOf(peer)?.matchers.delete(filter) === true) this.#routes.clear();
   }
 
   disconnect(peer: Peer): void {
@@ -275,8 +282,8 @@ export class Network {
   #fanOut(topic: string, payload: Uint8Array): void {
     for (const session of this.#routeOf(topic)) this.#send(session, topic, payload);
     if (!this.weather.sessionReplay) return;
-    for (const { filters, messages } of this.#held.values()) {
-      if (messages.length < HELD_MESSAGES_MAX && [...filters].some((filter) => filterMatches(filter, topic))) {
+    for (const { matchers, messages } of this.#held.values()) {
+      if (messages.length < HELD_MESSAGES_MAX && matchers.some((matches) => matches(topic))) {
         messages.push({ topic, payload });
       }
     }
@@ -354,7 +361,7 @@ export class Network {
     this.#sessions.delete(clientId);
     this.#routes.clear();
     if (this.weather.sessionReplay && !this.#brokerDown) {
-      this.#held.set(clientId, { filters: new Set(session.filters), messages: [] });
+      this.#held.set(clientId, { matchers: [...session.matchers.values()], messages: [] });
     }
     this.#announce(this.#presence.disconnected(clientId, why, this.#now()));
     if (told !== undefined) session.peer.lost(told.code, told.detail);
@@ -410,8 +417,8 @@ export class Network {
   #routeOf(topic: string): Session[] {
     let route = this.#routes.get(topic);
     if (route === undefined) {
-      route = [...this.#sessions.values()].filter(({ filters }) =>
-        [...filters].some((filter) => filterMatches(filter, topic)),
+      route = [...this.#sessions.values()].filter(({ matchers }) =>
+        [...matchers.values()].some((matches) => matches(topic)),
       );
       this.#routes.set(topic, route);
     }

@@ -14,7 +14,7 @@ import { Hardware } from '../hardware/hardware.ts';
 import type { Store } from '../ledger/simulated-ledger.ts';
 import { Failpoints } from '../machine/failpoints.ts';
 import { SeededRandom } from '../time/seeded-random.ts';
-import { settled, SimulatedClock } from '../time/simulated-clock.ts';
+import { settled, settlesQuickly, SimulatedClock, SIMULATION_START } from '../time/simulated-clock.ts';
 import { Network, type Hold } from '../weather/network.ts';
 import { fairWeather } from '../weather/weather.ts';
 import { Apps } from '../workload/apps.ts';
@@ -56,7 +56,7 @@ export interface WorldOptions {
  * nobody has anything to say.
  */
 export class World {
-  readonly clock = new SimulatedClock();
+  readonly clock = new SimulatedClock(SIMULATION_START, settlesQuickly());
   readonly trace: Trace;
   readonly coverage = new Coverage();
   readonly violations: Violation[] = [];
@@ -73,7 +73,6 @@ export class World {
   readonly #failpoints: Failpoints;
   #healed = false;
   #backwardMs = 0;
-  #timersMax = 0;
 
   constructor(options: WorldOptions) {
     const { plan, programs, store, modelOf, keepLines = false, hold } = options;
@@ -122,10 +121,6 @@ export class World {
   /** Device-hours lived so far. */
   get deviceHours(): number {
     return (this.#plan.things.length * this.#nowMs()) / (60 * MINUTE);
-  }
-
-  get timersMax(): number {
-    return this.#timersMax;
   }
 
   violated(invariant: string, words: string): void {
@@ -239,7 +234,6 @@ export class World {
     this.trace.add(atMs, sighting);
     this.#history.see(atMs, sighting);
     if (sighting.type === 'service') this.#countService(sighting);
-    this.#timersMax = Math.max(this.#timersMax, this.clock.pending);
     for (const checker of this.#checkers) checker.see(atMs, sighting);
   }
 

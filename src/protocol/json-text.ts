@@ -33,7 +33,9 @@ export function parseJsonText(text: string, limits: JsonLimits = MESSAGE_LIMITS)
   } catch (cause) {
     return fail(problem('invalid_json', cause instanceof Error ? cause.message : 'no JSON'));
   }
-  const flaw = flawOf(value as JsonValue, limits.depthMax);
+  // Valid JSON holds NUL only as an escape, and half a pair only as an escape or where the text does already.
+  const plain = !text.includes('\\u') && text.isWellFormed();
+  const flaw = flawOf(value as JsonValue, limits.depthMax, plain ? undefined : textFlaw);
   return flaw === undefined ? ok(value as JsonValue) : fail(flaw);
 }
 
@@ -57,8 +59,8 @@ export const MESSAGE_LIMITS: JsonLimits = { bytesMax: 128 * 1024, depthMax: 32 }
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** One iterative walk: depth, numbers, strings and keys. Paths are built only for what is wrong. */
-function flawOf(root: JsonValue, depthMax: number): Problem | undefined {
-  if (typeof root !== 'object' || root === null) return scalarFlaw(root);
+function flawOf(root: JsonValue, depthMax: number, flawOfText = noFlaw): Problem | undefined {
+  if (typeof root !== 'object' || root === null) return scalarFlaw(root, flawOfText);
   let level: (readonly JsonValue[] | JsonObject)[] = [root as JsonObject];
   for (let depth = 1; level.length > 0; depth += 1) {
     if (depth > depthMax) return problem('too_deep', `nested deeper than ${depthMax} levels`);
@@ -66,12 +68,12 @@ function flawOf(root: JsonValue, depthMax: number): Problem | undefined {
     for (const node of level) {
       for (const key of Object.keys(node)) {
         const child = (node as JsonObject)[key] as JsonValue;
-        const flaw = Array.isArray(node) ? undefined : textFlaw(key);
+        const flaw = Array.isArray(node) ? undefined : flawOfText(key);
         if (flaw !== undefined) return flaw;
         if (typeof child === 'object' && child !== null) {
           below.push(child as JsonObject);
         } else {
-          const wrong = scalarFlaw(child);
+          const wrong = scalarFlaw(child, flawOfText);
           if (wrong !== undefined) return { ...wrong, at: `/${key.slice(0, 64)}` };
         }
       }
@@ -81,8 +83,12 @@ function flawOf(root: JsonValue, depthMax: number): Problem | undefined {
   return undefined;
 }
 
-function scalarFlaw(value: JsonValue): Problem | undefined {
-  if (typeof value === 'string') return textFlaw(value);
+function noFlaw(_text: string): Problem | undefined {
+  return undefined;
+}
+
+function scalarFlaw(value: JsonValue, flawOfText: typeof textFlaw): Problem | undefined {
+  if (typeof value === 'string') return flawOfText(value);
   if (typeof value === 'number' && !Number.isFinite(value)) {
     return problem('invalid_json', 'a number is too large for a 64-bit float');
   }

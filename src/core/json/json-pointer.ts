@@ -1,15 +1,7 @@
 import type { FieldPointer } from '../brand.ts';
 import { problem } from '../problem.ts';
 import { fail, ok, type Result } from '../result.ts';
-import {
-  isJsonObject,
-  member,
-  objectFrom,
-  withMember,
-  withoutMember,
-  type JsonObject,
-  type JsonValue,
-} from './json.ts';
+import { isJsonObject, member, withMember, withoutMember, type JsonObject, type JsonValue } from './json.ts';
 
 /** RFC 6901 pointers to members of objects. Arrays are leaves to us, so no token ever means an index. */
 
@@ -110,11 +102,34 @@ export function leavesOf(root: JsonObject): [FieldPointer, JsonValue][] {
   return leaves;
 }
 
-/** The patch with exactly these leaves. */
+/** The patch with exactly these leaves. Built in place: a copy for every leaf would cost the square of their number. */
 export function objectFromLeaves(leaves: Iterable<readonly [FieldPointer, JsonValue]>): JsonObject {
-  let root = objectFrom([]);
-  for (const [pointer, value] of leaves) root = withValueAt(root, pointer, value);
+  let root: { [key: string]: JsonValue } = {};
+  const built = new Set<JsonObject>();
+  for (const [pointer, value] of leaves) {
+    const keys = keysOf(pointer);
+    const last = keys.pop();
+    if (last === undefined) {
+      if (isJsonObject(value)) root = { ...value };
+      continue;
+    }
+    let parent = root;
+    for (const key of keys) {
+      const child = member(parent, key);
+      // What came in as a leaf belongs to somebody else: a member is added to a copy.
+      const own = isJsonObject(child) && built.has(child) ? child : isJsonObject(child) ? { ...child } : {};
+      built.add(own);
+      define(parent, key, own);
+      parent = own;
+    }
+    define(parent, last, value);
+  }
   return root;
+}
+
+function define(object: { [key: string]: JsonValue }, key: string, value: JsonValue): void {
+  if (key !== '__proto__') object[key] = value;
+  else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
 /** Fields overlap when one pointer is the other or leads to it. */

@@ -22,7 +22,8 @@ export function objectFrom(entries: Iterable<readonly [string, JsonValue]>): Jso
 
 /** A copy of `object` with `key` set to `value`. */
 export function withMember(object: JsonObject, key: string, value: JsonValue): JsonObject {
-  return objectFrom([...Object.entries(object), [key, value]]);
+  // Spread and a computed key define own members, whatever they are called.
+  return { ...object, [key]: value };
 }
 
 /** A copy of `object` without `key`. */

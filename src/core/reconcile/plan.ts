@@ -150,10 +150,23 @@ function ownerOf(leaf: FieldPointer, owned: ReadonlyMap<FieldPointer, string>): 
   return undefined;
 }
 
-function forbiddenFields(
-  desired: JsonObject,
-  { owned, model }: PlanInput,
-): ReadonlyMap<FieldPointer, { code: string; message: string }> {
+type Forbidden = ReadonlyMap<FieldPointer, { readonly code: string; readonly message: string }>;
+
+/** What came of the last look at a wish: every round of every pass asks again, and the answer cannot change. */
+const FORBIDDEN = new WeakMap<
+  JsonObject,
+  { readonly input: Pick<PlanInput, 'owned' | 'model'>; readonly forbidden: Forbidden }
+>();
+
+function forbiddenFields(desired: JsonObject, { owned, model }: PlanInput): Forbidden {
+  const known = FORBIDDEN.get(desired);
+  if (known?.input.owned === owned && known.input.model === model) return known.forbidden;
+  const forbidden = forbiddenIn(desired, { owned, model });
+  FORBIDDEN.set(desired, { input: { owned, model }, forbidden });
+  return forbidden;
+}
+
+function forbiddenIn(desired: JsonObject, { owned, model }: Pick<PlanInput, 'owned' | 'model'>): Forbidden {
   const forbidden = new Map<FieldPointer, { code: string; message: string }>();
   const asked = [...owned.keys()].flatMap((field): [FieldPointer, JsonValue][] => {
     const value = valueAt(desired, field);
