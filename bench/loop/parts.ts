@@ -36,16 +36,22 @@ export async function openPost(connections: number) {
   };
 }
 
-/** Four bare MQTT legs: app, broker, device, broker, app. */
+/** Four bare MQTT legs: app, broker, device, broker, app; `post`: behind a bare POST that is answered after the fourth. */
 export async function openRelay(devices: number) {
   const things = thingNames(devices);
   const broker = await startChild<{ url: string }>('relay-broker');
   const { url } = broker.ready;
   const fleet = await startChild('relay-devices', { url, things });
-  const app = await startChild('relay-app', { url, things });
+  const app = await startChild<{ url: string }>('relay-app', { url, things });
+  const http = new HttpClient(app.ready.url, devices);
   return {
     run: (load: Load): Promise<Paced> => app.ask<Paced>(load),
+    post: ({ count, inFlight }: Load): Promise<Paced> =>
+      pace(Array.from({ length: count }), inFlight, async (_, worker) => {
+        await http.post(`/v1/things/${things[worker] ?? ''}/commands`, commandBody(1));
+      }),
     close: async () => {
+      http.close();
       await app.stop();
       await fleet.stop();
       await broker.stop();

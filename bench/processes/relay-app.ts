@@ -1,21 +1,42 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createCommandBody } from '../../src/http/requests.ts';
 import { bareClient, message, subscription } from '../support/bare-client.ts';
 import { pace } from '../support/pace.ts';
 import { answer, options, ready } from '../support/process.ts';
 
-/** Sends and waits for what comes back over four legs. */
+/**
+ * Sends and waits for what comes back over four legs: of itself when it is asked to, or for whoever POSTs, whose body is
+ * read by our schema and who is answered when the fourth leg has arrived.
+ */
 const { url, things } = options<{ url: string; things: readonly string[] }>();
 const waiting = new Map<string, () => void>();
 const payload = 'x'.repeat(300);
 const client = await bareClient(url, 'relay-app', (topic) => waiting.get(topic)?.());
 await client.subscribe(subscription('done/+'));
-ready();
+
+const relayed = (thing: string): Promise<void> =>
+  new Promise<void>((resolve) => {
+    waiting.set(`done/${thing}`, resolve);
+    void client.publish(message(`up/${thing}`, payload)).catch(() => undefined);
+  });
+
+const reply = JSON.stringify({ id: 'x'.repeat(36), filler: 'x'.repeat(700) });
+const server = createServer((request, response) => {
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => {
+    const body: unknown = JSON.parse(Buffer.concat(chunks).toString());
+    if (!createCommandBody.safeParse(body).success) throw new Error('the body does not fit');
+    const [, thing = ''] = /^\/v1\/things\/([^/]+)\/commands$/.exec(request.url ?? '') ?? [];
+    void relayed(thing).then(() => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': reply.length });
+      response.end(reply);
+    });
+  });
+});
+server.listen(0, '127.0.0.1', () => ready({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }));
 
 answer<{ count: number; inFlight: number }>(({ count, inFlight }) =>
-  pace(Array.from({ length: count }), inFlight, (_, worker) => {
-    const thing = things[worker] ?? '';
-    return new Promise<void>((resolve) => {
-      waiting.set(`done/${thing}`, resolve);
-      void client.publish(message(`up/${thing}`, payload)).catch(() => undefined);
-    });
-  }),
+  pace(Array.from({ length: count }), inFlight, (_, worker) => relayed(things[worker] ?? '')),
 );
