@@ -36,8 +36,8 @@ export interface Cloud {
   command(id: CommandId): Promise<Result<Command>>;
   commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<Command>>>;
   timeline(id: CommandId): Promise<Result<readonly TimelineEntry[]>>;
-  /** Settles with the command when it has ended, or as it then is when `signal` aborts. */
-  settled(id: CommandId, signal: AbortSignal): Promise<Result<Command>>;
+  /** Settles with the command when it has ended, or as it then is when `signal` aborts. Faster where its shadow is given. */
+  settled(id: CommandId, signal: AbortSignal, ref?: ShadowRef): Promise<Result<Command>>;
   /** Cancel and extend need an open command; retry and rollback of an ended one create a new command. */
   act(id: CommandId, action: CommandAction): Promise<Result<Command>>;
 

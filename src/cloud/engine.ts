@@ -238,13 +238,17 @@ export class Engine implements Cloud {
     return found.ok ? this.#options.ledger.timeline(id) : found;
   }
 
-  async settled(id: CommandId, signal: AbortSignal): Promise<Result<Command>> {
+  async settled(id: CommandId, signal: AbortSignal, ref?: ShadowRef): Promise<Result<Command>> {
     // Listen first, look second: an end in between is not missed.
     const end = this.#whenEnded(id, signal);
-    const found = await this.command(id);
-    if (!found.ok || !isOpenCommand(found.value)) {
-      end.cancel();
-      return found;
+    const known = ref === undefined ? undefined : this.#desks.peek(ref)?.desk?.commands.get(id);
+    // What is open on its desk cannot have ended in the ledger.
+    if (known === undefined || !isOpenCommand(known)) {
+      const found = await this.command(id);
+      if (!found.ok || !isOpenCommand(found.value)) {
+        end.cancel();
+        return found;
+      }
     }
     const command = await end.command;
     return command === undefined ? this.command(id) : ok(command);

@@ -51,9 +51,12 @@ function format(ms: number, counter: number, random: Uint8Array): string {
   assert(ms >= 0 && ms < 2 ** 48, 'the wall clock of an identifier is between 1970 and the year 10889');
   assert(random.length >= UUID_RANDOM_BYTES, 'an identifier has ten random bytes');
   const time = ms.toString(16).padStart(12, '0');
-  const variant = (((random[2] ?? 0) & 0x3f) | 0x80).toString(16);
+  const variant = hex(((random[2] ?? 0) & 0x3f) | 0x80);
   let tail = '';
-  for (let at = 3; at < UUID_RANDOM_BYTES; at++) tail += (random[at] ?? 0).toString(16).padStart(2, '0');
+  for (let at = 3; at < UUID_RANDOM_BYTES; at++) tail += hex(random[at] ?? 0);
   const version = `7${counter.toString(16).padStart(3, '0')}`;
   return `${time.slice(0, 8)}-${time.slice(8)}-${version}-${variant}${tail.slice(0, 2)}-${tail.slice(2)}`;
 }
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const hex = (byte: number): string => HEX[byte] ?? '';

@@ -38,9 +38,13 @@ export function guard(app: FastifyInstance, parts: HttpParts): Guard {
   app.addHook('onRoute', ({ config, url }) => {
     if (config?.operation === undefined) throw new Error(`the route ${url} does not say who may use it`);
   });
-  app.addHook('onRequest', async (request, reply) => {
-    const refused = credentialInUrl(request) ?? (await identify(parts, limits, request, reply));
-    if (refused !== undefined) await answer(parts, request, reply, refused);
+  app.addHook('onRequest', (request, reply, next) => {
+    const refuse = (refused: RequestProblem): void => void answer(parts, request, reply, refused);
+    request.principal = ANONYMOUS;
+    const inUrl = credentialInUrl(request);
+    if (inUrl !== undefined) return refuse(inUrl);
+    if (isForAll(parts, request)) return next();
+    identify(parts, limits, request, reply).then((refused) => (refused === undefined ? next() : refuse(refused)), next);
   });
   return {
     mayCommand: (ref) => {
@@ -53,6 +57,12 @@ export function guard(app: FastifyInstance, parts: HttpParts): Guard {
 
 const now = (): number => performance.now();
 
+/** Without an operation there is no such route, and the answer is the same for everybody. */
+function isForAll({ access }: HttpParts, request: FastifyRequest): boolean {
+  const operation = request.routeOptions.config.operation;
+  return access === undefined || operation === undefined || operation.access === 'public';
+}
+
 async function identify(
   parts: HttpParts,
   limits: Limits,
@@ -61,9 +71,7 @@ async function identify(
 ): Promise<RequestProblem | undefined> {
   const { access, log } = parts;
   const operation = request.routeOptions.config.operation;
-  request.principal = ANONYMOUS;
-  // Without an operation there is no such route, and the answer is the same for everybody.
-  if (access === undefined || operation === undefined || operation.access === 'public') return undefined;
+  if (access === undefined || operation === undefined) return undefined;
   const rates = limits.of(access.limits);
   const bearer = bearerOf(request);
   const principal =

@@ -7,6 +7,7 @@ import type { Result } from '../core/result.ts';
 import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
 import type { Log } from '../ports/log.ts';
 import type { AccessControl } from '../ports/access-control.ts';
+import type { Closing } from './closing.ts';
 import type { ConsoleFiles } from './console-files.ts';
 import { NOT_THERE } from './not-there.ts';
 import { PROBLEM_TYPE, problemDetails, type RequestProblem } from './problem-response.ts';
@@ -53,8 +54,8 @@ export interface Guard {
 
 /** What the routes share. */
 export interface RouteParts extends HttpParts {
-  /** Aborts when the server stops: waits end with what there is. */
-  readonly closing: AbortSignal;
+  /** When the server stops, waits end with what there is. */
+  readonly closing: Closing;
   readonly guard: Guard;
 }
 

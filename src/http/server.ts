@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { setMaxListeners } from 'node:events';
 import { STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { problem, type Problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import { parseJson } from '../protocol/json-text.ts';
+import { Closing } from './closing.ts';
 import { consoleRoutes } from './console-files.ts';
 import { guard } from './guard.ts';
 import { methodsOf, type RouteShape } from './methods.ts';
@@ -43,9 +43,7 @@ const REQUEST_MS_MAX = 30_000;
 const BODY_DEPTH_MAX = 12;
 
 export function createHttpServer(parts: HttpParts): HttpServer {
-  const closing = new AbortController();
-  // One per open stream and wait; they go when it ends.
-  setMaxListeners(0, closing.signal);
+  const closing = new Closing();
   const app = fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
@@ -79,7 +77,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
     reply.header('allow', allowed.join(', '));
     return answer(parts, request, reply, problem('method_not_allowed', `this resource takes ${allowed.join(', ')}`));
   });
-  const shared: RouteParts = { ...parts, closing: closing.signal, guard: callers };
+  const shared: RouteParts = { ...parts, closing, guard: callers };
   commandRoutes(app, shared);
   manyRoutes(app, shared);
   shadowRoutes(app, shared);
@@ -92,7 +90,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
   return {
     listen: (address) => listen(app, address),
     close: async () => {
-      closing.abort();
+      closing.close();
       await app.close();
     },
   };
@@ -148,10 +146,10 @@ class BodyProblem extends Error {
 function guardHosts(app: FastifyInstance, parts: HttpParts): void {
   const { hosts } = parts;
   if (hosts === undefined) return;
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const host = request.hostname.toLowerCase();
-    if (LOOPBACK_HOST.test(host) || hosts.has(host)) return;
-    await answer(parts, request, reply, problem('invalid_request', 'this server does not answer to that Host name'));
+    if (LOOPBACK_HOST.test(host) || hosts.has(host)) return done();
+    answer(parts, request, reply, problem('invalid_request', 'this server does not answer to that Host name'));
   });
 }
 

@@ -121,7 +121,7 @@ function statePatchOf(state: JsonObject): StatePatch | undefined {
   const reported = member(state, 'reported');
   if (desired !== undefined && desired !== null && !isJsonObject(desired)) return undefined;
   if (reported !== undefined && reported !== null && !isJsonObject(reported)) return undefined;
-  return { ...(desired === undefined ? {} : { desired }), ...(reported === undefined ? {} : { reported }) };
+  return both(desired, reported);
 }
 
 function delta(body: JsonObject, answer: Answer): Result<ShadowMessage> {
@@ -159,7 +159,12 @@ function snapshotOf(body: JsonObject): Result<Snapshot> {
 function sectionsOf(holder: JsonObject): { desired?: JsonObject; reported?: JsonObject } {
   const desired = objectAt(holder, 'desired');
   const reported = objectAt(holder, 'reported');
-  return { ...(desired === undefined ? {} : { desired }), ...(reported === undefined ? {} : { reported }) };
+  return both(desired, reported);
+}
+
+function both<T>(desired: T | undefined, reported: T | undefined): { readonly desired?: T; readonly reported?: T } {
+  if (desired === undefined) return reported === undefined ? {} : { reported };
+  return reported === undefined ? { desired } : { desired, reported };
 }
 
 function metadataOf(body: JsonObject): ShadowMetadata {
@@ -177,10 +182,10 @@ function rejected(kind: Rejected['kind'], body: JsonObject, answer: Answer): Res
 function answerOf(body: JsonObject): Answer {
   const clientToken = member(body, 'clientToken');
   const timestamp = member(body, 'timestamp');
-  return {
-    ...(typeof clientToken === 'string' ? { clientToken: clientToken as ClientToken } : {}),
-    ...(typeof timestamp === 'number' ? { timestamp } : {}),
-  };
+  const answer: { clientToken?: ClientToken; timestamp?: number } = {};
+  if (typeof clientToken === 'string') answer.clientToken = clientToken as ClientToken;
+  if (typeof timestamp === 'number') answer.timestamp = timestamp;
+  return answer;
 }
 
 function versionOf(body: JsonObject): number | undefined {

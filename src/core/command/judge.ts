@@ -30,8 +30,8 @@ export interface WordOutcome {
 
 export interface Evidence {
   readonly view: ShadowView;
-  /** Absent: a plain device without our reconciler. */
-  readonly word?: DeviceWord;
+  /** Undefined: a plain device without our reconciler. */
+  readonly word?: DeviceWord | undefined;
   readonly model: Model;
 }
 

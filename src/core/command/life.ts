@@ -19,6 +19,7 @@ export function end<C extends CommandBase>(command: C, status: CommandStatus, no
 }
 
 export function withReason<C extends CommandBase>(command: C, reason: string | undefined): C {
+  if (command.statusReason === reason) return command;
   const { statusReason: _, ...rest } = command;
   return (reason === undefined ? rest : { ...rest, statusReason: reason }) as C;
 }

@@ -96,7 +96,9 @@ function flawOf(wish: Wish, leaves: ReturnType<typeof leavesOf>, now: EpochMs): 
       at: `/${RESERVED}`,
     });
   }
-  const bytes = new TextEncoder().encode(JSON.stringify(wish.patch)).byteLength;
+  const text = JSON.stringify(wish.patch);
+  // A UTF-16 unit makes at most three bytes: only a long one has to be counted.
+  const bytes = text.length * 3 <= PATCH_BYTES_MAX ? 0 : new TextEncoder().encode(text).byteLength;
   if (bytes > PATCH_BYTES_MAX)
     return problem('payload_too_large', `${bytes} bytes; a shadow holds at most ${PATCH_BYTES_MAX}`);
   const deep = leaves.find(([field]) => field.split('/').length - 1 > DEPTH_MAX);

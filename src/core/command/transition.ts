@@ -114,9 +114,8 @@ function afterEnd(command: Command, event: CommandEvent, now: EpochMs): Step {
 
 function accepted(command: Command, event: Extract<CommandEvent, { type: 'accepted' }>, now: EpochMs): Step {
   if (command.version !== undefined) return { command };
-  const { statusReason: _, ...rest } = command;
   const sent: Command = {
-    ...rest,
+    ...withReason(command, undefined),
     status: 'sent',
     version: event.version,
     versionFrom: event.from,
@@ -192,9 +191,8 @@ function overwritten(
 /** Once no field is open the fields decide the end. */
 function settled(command: Command, now: EpochMs): Command {
   if (command.fields.some(isOpenField)) return command;
-  const outcomes = new Set(command.fields.map(({ state }) => state.outcome));
-  if (outcomes.has('refused')) return end(command, 'failed', now, 'refused');
-  if (outcomes.has('superseded')) return end(command, 'superseded', now);
+  if (command.fields.some(({ state }) => state.outcome === 'refused')) return end(command, 'failed', now, 'refused');
+  if (command.fields.some(({ state }) => state.outcome === 'superseded')) return end(command, 'superseded', now);
   const noop = command.fields.every(({ alreadyEqual }) => alreadyEqual === true);
   return end(noop ? { ...command, noop: true } : command, 'succeeded', now);
 }
@@ -214,9 +212,8 @@ function late(command: Command, findings: Findings, now: EpochMs): Step {
   const fields = withFindings(command.fields, findings);
   if (fields === command.fields) return { command };
   if (!fields.every(({ state }) => state.outcome === 'confirmed')) return { command };
-  const { statusReason: _, ...rest } = command;
   return {
-    command: { ...rest, fields, status: 'succeeded_late' },
+    command: { ...withReason(command, undefined), fields, status: 'succeeded_late' },
     remark: { event: 'succeeded_late', by: 'device', version: findings.version, detail: { at: now } },
   };
 }

@@ -24,7 +24,7 @@ export interface Desk {
   readonly ref: ShadowRef;
   readonly sight: Sight;
   /** What the device says of itself in the view. */
-  readonly word?: DeviceWord;
+  readonly word: DeviceWord | undefined;
   /** Open commands, and ended ones that can still change; oldest first. */
   readonly commands: ReadonlyMap<CommandId, Command>;
   /** Writes whose answer may still come. */
@@ -34,16 +34,16 @@ export interface Desk {
   readonly linked: boolean;
   /** A snapshot was read since then, so that the view holds what happened while we were away. */
   readonly fresh: boolean;
-  readonly lane?: LaneTask;
-  readonly pause?: { readonly until: EpochMs; readonly failures: number; readonly code: string };
+  readonly lane: LaneTask | undefined;
+  readonly pause: { readonly until: EpochMs; readonly failures: number; readonly code: string } | undefined;
   readonly asking: Asking;
   /** Overdue commands, with the number of the first `get` whose answer may end them. */
   readonly overdue: ReadonlyMap<CommandId, number>;
   /** Commands that are written one by one, because a request that carried several was refused. */
   readonly alone: ReadonlySet<CommandId>;
-  readonly nudge?: { readonly at: EpochMs; readonly count: number };
+  readonly nudge: { readonly at: EpochMs; readonly count: number } | undefined;
   /** The next look at a shadow with open commands even if no message came. */
-  readonly resyncAt?: EpochMs;
+  readonly resyncAt: EpochMs | undefined;
 }
 
 /**

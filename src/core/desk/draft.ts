@@ -20,13 +20,13 @@ export class Draft {
   readonly context: DeskContext;
   readonly desk: Mutable<Desk>;
   readonly #before: Desk;
-  readonly #changed = new Set<CommandId>();
+  readonly #changed: CommandId[] = [];
   readonly #lines: DeskChange[] = [];
   readonly #writes: DeskChange[] = [];
   readonly #effects: DeskEffect[] = [];
   /** Commands that reached their end in this step and whose `onEnd` has not been looked at. */
   readonly ended: CommandId[] = [];
-  readonly #forgotten = new Map<CommandId, Command>();
+  #forgotten: Map<CommandId, Command> | undefined;
   #touched: FieldPointer[] | undefined = [];
   #urgent = false;
   /** A command was accepted behind the view's back: judge once more before the step ends. */
@@ -52,7 +52,6 @@ export class Draft {
 
   add(command: Command, line: Remark): void {
     this.#setCommand(command);
-    this.#changed.add(command.id);
     this.#write(command, line, []);
     this.#urgent = true;
   }
@@ -60,7 +59,7 @@ export class Draft {
   /** Out of the desk, not out of the ledger: nothing can change it any more. */
   forget(id: CommandId): void {
     const commands = this.#ownCommands();
-    this.#forgotten.set(id, commands.get(id) as Command);
+    (this.#forgotten ??= new Map()).set(id, commands.get(id) as Command);
     commands.delete(id);
   }
 
@@ -68,10 +67,7 @@ export class Draft {
     const before = this.desk.commands.get(id);
     if (before === undefined) return;
     const { command, remark } = transition(before, event, this.now);
-    if (command !== before) {
-      this.#setCommand(command);
-      this.#changed.add(id);
-    }
+    if (command !== before) this.#setCommand(command);
     if (remark !== undefined)
       this.#write(command, remark, command === before ? [] : differenceOfMembers({ before, after: command }));
     if (isOpenCommand(before) && !isOpenCommand(command)) {
@@ -116,13 +112,13 @@ export class Draft {
   }
 
   clearLane(): void {
-    delete this.desk.lane;
+    this.desk.lane = undefined;
   }
 
   step(): DeskStep {
     const changes: DeskChange[] = [];
     for (const id of this.#changed) {
-      const command = this.desk.commands.get(id) ?? this.#forgotten.get(id);
+      const command = this.desk.commands.get(id) ?? this.#forgotten?.get(id);
       const previous = this.#before.commands.get(id);
       if (command === undefined || command === previous) continue;
       const raised: Command = { ...command, revision: (previous?.revision ?? 0) + 1 };
@@ -157,6 +153,7 @@ export class Draft {
 
   #setCommand(command: Command): void {
     this.#ownCommands().set(command.id, command);
+    if (!this.#changed.includes(command.id)) this.#changed.push(command.id);
   }
 
   #ownCommands(): Map<CommandId, Command> {

@@ -22,7 +22,7 @@ export function landed(draft: Draft, write: Write, landing: Landing): void {
   draft.setWrite({ ...write, state: 'accepted', acceptedVersion: landing.version });
   const { lane } = draft.desk;
   if (lane !== undefined && lane.stage !== 'reading' && lane.write.id === write.id) draft.clearLane();
-  delete draft.desk.pause;
+  draft.desk.pause = undefined;
   switch (write.purpose) {
     case 'commands':
       landedCommands(draft, write, landing);

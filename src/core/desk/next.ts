@@ -46,18 +46,21 @@ export function openDesk(ref: ShadowRef, kept: Kept, presence: Presence): Desk {
     presence,
     linked: false,
     fresh: false,
-    ...(newest === undefined
-      ? {}
-      : {
-          lane: {
-            purpose: 'commands' as const,
+    word: undefined,
+    lane:
+      newest === undefined
+        ? undefined
+        : {
+            purpose: 'commands',
             commandIds: newest.commandIds,
             attempt: newest.attempt,
-            stage: 'resolving' as const,
+            stage: 'resolving',
             write: newest,
             serial: 1,
           },
-        }),
+    pause: undefined,
+    nudge: undefined,
+    resyncAt: undefined,
     asking: { last: 0, answered: 0, needed: mustAsk ? 1 : 0, failures: 0 },
     overdue: NONE_OVERDUE,
     alone: NONE_ALONE,
@@ -76,7 +79,8 @@ const ENDED_MAX = 32;
 export function next(desk: Desk, event: DeskEvent, context: DeskContext): DeskStep {
   const draft = new Draft(desk, context);
   happen(draft, event);
-  follow(draft);
+  // A request of ours went out: from now on its answer is waited for, and nothing else follows from that.
+  if (event.type !== 'published' && event.type !== 'asked') follow(draft);
   return draft.step();
 }
 
@@ -222,7 +226,7 @@ function onTick(draft: Draft): void {
 function planResync(draft: Draft): void {
   const { linked, resyncAt } = draft.desk;
   if (!linked || !hasOpen(draft)) {
-    if (resyncAt !== undefined) delete draft.desk.resyncAt;
+    draft.desk.resyncAt = undefined;
     return;
   }
   if (resyncAt !== undefined && draft.now < resyncAt) return;

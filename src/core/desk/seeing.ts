@@ -107,16 +107,13 @@ export function look(draft: Draft, reportedChanged: boolean): void {
       const open = command.fields.filter(({ state }) => state.outcome !== 'confirmed');
       if (open.some((field) => isTakenOver(field, command, view))) continue;
     }
-    const { word } = draft.desk;
-    const findings = judge(command, { view, ...(word === undefined ? {} : { word }), model: draft.context.model });
+    const findings = judge(command, { view, word: draft.desk.word, model: draft.context.model });
     draft.apply(command.id, { type: 'judged', findings });
   }
 }
 
 function setWord(draft: Draft, reported: JsonObject | undefined): void {
-  const word = draft.context.readWord(reported, draft.desk.sight.view);
-  if (word === undefined) delete draft.desk.word;
-  else draft.desk.word = word;
+  draft.desk.word = draft.context.readWord(reported, draft.desk.sight.view);
 }
 
 /** By leaf, the youngest command of the write that asks for it. */

@@ -110,42 +110,38 @@ function patched(view: ShadowView, { update, source }: HeldUpdate, now: EpochMs)
   const stamp = update.timestamp ?? view.stamp;
   const desired = update.state.cleared === true ? null : update.state.desired;
   const reported = update.state.cleared === true ? null : update.state.reported;
-  const { version } = update;
-  return {
-    ...assembled(view, {
-      desired:
-        desired === undefined
-          ? sectionOf(view, 'desired')
-          : mergeSection(sectionOf(view, 'desired'), {
-              patch: desired,
-              metadata: update.metadata.desired,
-              stamp,
-              version,
-              source,
-            }),
-      reported:
-        reported === undefined
-          ? sectionOf(view, 'reported')
-          : mergeSection(sectionOf(view, 'reported'), {
-              patch: reported,
-              metadata: update.metadata.reported,
-              stamp,
-              version,
-              source: () => '',
-            }),
-    }),
-    version,
-    desiredVersion: desired === undefined ? view.desiredVersion : version,
-    stamp,
-    seenAt: now,
+  const { version, metadata } = update;
+  const sections = {
+    desired:
+      desired === undefined
+        ? sectionOf(view, 'desired')
+        : mergeSection(sectionOf(view, 'desired'), {
+            patch: desired,
+            metadata: metadata.desired,
+            stamp,
+            version,
+            source,
+          }),
+    reported:
+      reported === undefined
+        ? sectionOf(view, 'reported')
+        : mergeSection(sectionOf(view, 'reported'), {
+            patch: reported,
+            metadata: metadata.reported,
+            stamp,
+            version,
+            source: () => '',
+          }),
   };
+  const desiredVersion = desired === undefined ? view.desiredVersion : version;
+  return assembled(view, sections, { version, desiredVersion, stamp, seenAt: now });
 }
 
 function replaced(view: ShadowView, read: ReadShadow, now: EpochMs): ShadowView {
   const stamp = read.timestamp ?? view.stamp;
   const { desired, reported } = read.state;
   const gap = read.version !== view.version;
-  const next = assembled(view, {
+  const sections: Sections = {
     desired:
       desired === undefined
         ? {}
@@ -166,32 +162,47 @@ function replaced(view: ShadowView, read: ReadShadow, now: EpochMs): ShadowView 
               version: 0,
             }),
           },
-  });
-  return {
-    ...next,
-    version: read.version,
-    desiredVersion: gap ? read.version : view.desiredVersion,
+  };
+  const { version } = read;
+  return assembled(view, sections, {
+    version,
+    desiredVersion: gap ? version : view.desiredVersion,
     stamp,
     seenAt: now,
-  };
+  });
+}
+
+interface Sections {
+  readonly desired: Section;
+  readonly reported: Section;
 }
 
 export function sectionOf(view: ShadowView, name: 'desired' | 'reported'): Section {
   const state = view.state[name];
   const marks = view.marks[name];
-  return { ...(state === undefined ? {} : { state }), ...(marks === undefined ? {} : { marks }) };
+  if (state === undefined) return marks === undefined ? {} : { marks };
+  return marks === undefined ? { state } : { state, marks };
 }
 
-function assembled(view: ShadowView, { desired, reported }: { desired: Section; reported: Section }): ShadowView {
+function assembled(
+  { ref, incarnation }: ShadowView,
+  { desired, reported }: Sections,
+  rest: Pick<ShadowView, 'version' | 'desiredVersion' | 'stamp' | 'seenAt'>,
+): ShadowView {
   return {
-    ...view,
-    state: {
-      ...(desired.state === undefined ? {} : { desired: desired.state }),
-      ...(reported.state === undefined ? {} : { reported: reported.state }),
-    },
-    marks: {
-      ...(desired.marks === undefined ? {} : { desired: desired.marks }),
-      ...(reported.marks === undefined ? {} : { reported: reported.marks }),
-    },
+    ref,
+    version: rest.version,
+    incarnation,
+    state: both(desired.state, reported.state),
+    marks: both(desired.marks, reported.marks),
+    desiredVersion: rest.desiredVersion,
+    stamp: rest.stamp,
+    seenAt: rest.seenAt,
   };
+}
+
+/** Only the members that are there: an absent section is no member (R13). */
+function both<T>(desired: T | undefined, reported: T | undefined): { readonly desired?: T; readonly reported?: T } {
+  if (desired === undefined) return reported === undefined ? {} : { reported };
+  return reported === undefined ? { desired } : { desired, reported };
 }

@@ -10,6 +10,7 @@ import type { Problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { parseThingName, shadowKey, type ShadowRef } from '../../core/shadow/shadow-ref.ts';
 import type { CommandFilter } from '../../ports/ledger.ts';
+import type { Closing } from '../closing.ts';
 import {
   actBody,
   commandsQuery,
@@ -52,10 +53,9 @@ export function commandRoutes(app: FastifyInstance, parts: RouteParts): void {
   route(app, OPERATIONS.getCommand, async ({ request, reply, params }) => {
     const looked = await lookAt(parts, request, params['id'] ?? '');
     if (!looked.ok) return respond({ parts, request, reply }, looked, String);
-    const { id } = looked.value;
     const waitMs = readWaitMs(request.headers.prefer);
-    const command = waitMs > 0 ? await settled(parts, { request, reply, id, waitMs }) : looked;
-    const timeline = await cloud.timeline(id);
+    const command = waitMs > 0 ? await settled(parts, { request, reply, command: looked.value, waitMs }) : looked;
+    const timeline = await cloud.timeline(looked.value.id);
     return respond({ parts, request, reply }, both(command, timeline), ([found, entries]) => ({
       ...commandView(found),
       timeline: entries.map(timelineView),
@@ -137,21 +137,17 @@ function readCreate(parts: RouteParts, request: FastifyRequest, thing: string): 
   if (!key.ok) return key;
   const ref = refFrom(thingName.value, query.value.name);
   const { desired, author, kind: _, ...policy } = body.value;
-  const fields = leavesOf(desired).map(([field]) => field);
+  const fields = parts.access === undefined ? [] : leavesOf(desired).map(([field]) => field);
   const permitted = permit(parts, request, { action: 'command', ref, fields });
   if (!permitted.ok) return permitted;
   const by = actorOf(parts, request, author);
   if (!by.ok) return by;
   const rate = parts.guard.mayCommand(ref);
   if (!rate.ok) return rate;
+  const wish = { ref, patch: desired, by: by.value, ...defined(policy) };
+  if (key.value === undefined) return ok(wish);
   const fingerprint = fingerprintOf(shadowKey(ref), body.value);
-  return ok({
-    ref,
-    patch: desired,
-    by: by.value,
-    ...defined(policy),
-    ...(key.value === undefined ? {} : { idempotency: { key: scopedKey(parts, request, key.value), fingerprint } }),
-  });
+  return ok({ ...wish, idempotency: { key: scopedKey(parts, request, key.value), fingerprint } });
 }
 
 export function refFrom(thingName: ThingName, shadowName: ShadowName | undefined): ShadowRef {
@@ -173,7 +169,8 @@ async function answerCreated(
   locate(reply, id);
   if (created.replayed) reply.header('idempotency-replayed', 'true');
   const waitMs = readWaitMs(request.headers.prefer);
-  const command = waitMs > 0 ? await settled(parts, { request, reply, id, waitMs }) : ok(created.command);
+  const command =
+    waitMs > 0 ? await settled(parts, { request, reply, command: created.command, waitMs }) : ok(created.command);
   return respond({ parts, request, reply }, command, (found) => {
     reply.code(VERDICT_OF[found.status] === 'pending' ? 202 : 200);
     return commandView(found);
@@ -183,9 +180,14 @@ async function answerCreated(
 /** The command when it has ended, or as it is when the wait is over, the caller is gone or the server stops. */
 export async function settled(
   { cloud, closing }: RouteParts,
-  { request, reply, id, waitMs }: { request: FastifyRequest; reply: FastifyReply; id: CommandId; waitMs: number },
+  {
+    request,
+    reply,
+    command,
+    waitMs,
+  }: { request: FastifyRequest; reply: FastifyReply; command: Command; waitMs: number },
 ): Promise<Result<Command>> {
-  return whileWaiting({ request, reply, closing, waitMs }, (signal) => cloud.settled(id, signal));
+  return whileWaiting({ request, reply, closing, waitMs }, (signal) => cloud.settled(command.id, signal, command.ref));
 }
 
 /** Works with a signal that aborts when the wait is over, the caller is gone or the server stops. */
@@ -195,17 +197,21 @@ export async function whileWaiting<T>(
     reply,
     closing,
     waitMs,
-  }: { request: FastifyRequest; reply: FastifyReply; closing: AbortSignal; waitMs: number },
+  }: { request: FastifyRequest; reply: FastifyReply; closing: Closing; waitMs: number },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const gone = new AbortController();
-  const leave = () => gone.abort();
+  const over = new AbortController();
+  const leave = () => over.abort();
+  const timer = setTimeout(leave, waitMs);
+  const stay = closing.onClose(leave);
   request.raw.socket.once('close', leave);
   reply.header('preference-applied', `wait=${waitMs / 1_000}`);
   try {
-    return await work(AbortSignal.any([AbortSignal.timeout(waitMs), closing, gone.signal]));
+    return await work(over.signal);
   } finally {
     request.raw.socket.off('close', leave);
+    stay();
+    clearTimeout(timer);
   }
 }
 

@@ -49,9 +49,9 @@ export function eventRoutes(app: FastifyInstance, parts: RouteParts): void {
       stillAllowed: () => stillAllowed(parts, request),
     });
     const leave = () => reply.raw.end();
-    closing.addEventListener('abort', leave, { once: true });
+    const stay = closing.onClose(leave);
     reply.raw.once('close', () => {
-      closing.removeEventListener('abort', leave);
+      stay();
       all -= 1;
       const left = (open.get(caller) ?? 1) - 1;
       if (left === 0) open.delete(caller);

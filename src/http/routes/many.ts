@@ -57,9 +57,9 @@ export function manyRoutes(app: FastifyInstance, parts: RouteParts): void {
     const waitMs = readWaitMs(request.headers.prefer);
     let children = await look();
     if (waitMs > 0 && children.ok) {
-      const ids = children.value.filter((child) => VERDICT_OF[child.status] === 'pending').map((child) => child.id);
+      const pending = children.value.filter((child) => VERDICT_OF[child.status] === 'pending');
       await whileWaiting({ request, reply, closing: parts.closing, waitMs }, (signal) =>
-        Promise.all(ids.map((child) => parts.cloud.settled(child, signal))),
+        Promise.all(pending.map(({ id: child, ref }) => parts.cloud.settled(child, signal, ref))),
       );
       children = await look();
     }
