@@ -12,6 +12,8 @@ import { ok } from '../../src/core/result.ts';
 import { valueAt } from '../../src/core/json/json-pointer.ts';
 import { member, type JsonObject } from '../../src/core/json/json.ts';
 import { parseShadowTopic, shadowTopic } from '../../src/protocol/topics.ts';
+import type { FieldPointer } from '../../src/core/brand.ts';
+import type { Reading } from '../../src/core/reconcile/judge-field.ts';
 import type { Cloud } from '../../src/cloud/cloud.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { StateAdapter } from '../../src/ports/state-adapter.ts';
@@ -314,7 +316,10 @@ export const MUTANTS: readonly Mutant[] = [
             const wishes = leavesOf(input.desired ?? {}).flatMap(([field, value]) =>
               input.readings.has(field) ? [[field, { value }] as const] : [],
             );
-            return real.buildReport({ ...input, readings: new Map([...input.readings, ...wishes]) });
+            return real.buildReport({
+              ...input,
+              readings: new Map<FieldPointer, Reading>([...input.readings, ...wishes]),
+            });
           },
         } satisfies typeof real;
       }),
