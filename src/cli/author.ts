@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import type { Cli } from './cli.ts';
+import { hasToken, type ServerOptions } from './http-client.ts';
 
 /** Adds `--author` and `--reason`, which every verb that changes something has. */
 export function withAuthor(command: Command): Command {
@@ -9,17 +10,17 @@ export function withAuthor(command: Command): Command {
     .option('--reason <text>', 'why, for whoever reads the history');
 }
 
-export function authorFrom(cli: Cli, options: { readonly author?: string; readonly reason?: string }) {
-  const author = options.author ?? (cli.env['SHADOWCTL_AUTHOR'] || (hasToken(cli) ? undefined : userName()));
+export interface AuthorOptions extends ServerOptions {
+  readonly author?: string;
+  readonly reason?: string;
+}
+
+export function authorFrom(cli: Cli, options: AuthorOptions) {
+  const author = options.author ?? (cli.env['SHADOWCTL_AUTHOR'] || (hasToken(cli, options) ? undefined : userName()));
   return {
     ...(author === undefined ? {} : { author }),
     ...(options.reason === undefined ? {} : { reason: options.reason }),
   };
-}
-
-/** With a credential, the server knows who asks. */
-function hasToken({ env }: Cli): boolean {
-  return env['SHADOWCTL_TOKEN'] !== undefined && env['SHADOWCTL_TOKEN'] !== '';
 }
 
 /** A container may run under a user id that has no name. */

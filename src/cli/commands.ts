@@ -4,7 +4,7 @@ import type { CommandModule } from './cli.ts';
 export interface Verb {
   readonly name: string;
   readonly summary: string;
-  readonly group: 'Try it' | 'Run it' | 'Change' | 'Look' | 'Act on a command';
+  readonly group: 'Try it' | 'Run it' | 'Change' | 'Look' | 'Act on a command' | 'Act on drift';
   readonly load: () => Promise<CommandModule>;
 }
 
@@ -31,12 +31,29 @@ export const VERBS: readonly Verb[] = [
   verb('Look', 'commands', 'commands and what became of them', () => import('./commands/commands.ts')),
   verb('Look', 'describe', 'one command with its timeline', () => import('./commands/describe.ts')),
   verb('Look', 'watch', 'what happens to commands, as it happens', () => import('./commands/watch.ts')),
-  verb('Look', 'wait', "wait for a command's end", () => import('./commands/wait.ts')),
+  verb(
+    'Look',
+    'wait',
+    'until a command has ended, a thing is connected, nothing differs',
+    () => import('./commands/wait.ts'),
+  ),
   verb('Try it', 'completion', 'a completion script for your shell', () => import('./commands/completion.ts')),
   verb('Act on a command', 'cancel', 'end an open command', async () => (await act()).cancel),
   verb('Act on a command', 'retry', 'nudge an open one, repeat an ended one', async () => (await act()).retry),
   verb('Act on a command', 'rollback', 'undo what a command wrote', async () => (await act()).rollback),
   verb('Act on a command', 'extend', 'give an open command more time', async () => (await act()).extend),
+  verb(
+    'Act on drift',
+    'acknowledge',
+    'somebody knows: off the list, still counted',
+    () => import('./commands/acknowledge.ts'),
+  ),
+  verb(
+    'Act on drift',
+    'ignore',
+    'rules that leave drift out, with a reason and an end',
+    () => import('./commands/ignore.ts'),
+  ),
 ];
 
 const act = () => import('./commands/act.ts');

@@ -1,8 +1,9 @@
 import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import type { CommandDetailView, CommandView, ExplanationView } from '../http/views/command.ts';
-import { EXIT, type Cli, type ExitCode } from './cli.ts';
+import type { AggregateView } from '../http/views/many.ts';
 import type { Api } from '../client/api.ts';
+import { EXIT, type Cli, type ExitCode } from './cli.ts';
 import { forTerminal } from './output/terminal.ts';
 import { commandLine } from './output/command-table.ts';
 
@@ -12,54 +13,114 @@ const LOOK_MS = 10_000;
 const SERVER_AWAY_MS_MAX = 60_000;
 const SERVER_RETRY_MS = 500;
 
+/** What one look saw. */
+export interface Seen<T> {
+  readonly value: T;
+  readonly over: boolean;
+  /** What is still being waited for, for people. */
+  readonly words: () => Promise<string>;
+}
+
+export interface Waiting {
+  readonly cli: Cli;
+  readonly client: Api;
+  readonly id: string;
+  readonly timeoutMs?: number | undefined;
+}
+
 /**
  * Waits until a command has ended and says on stderr, whenever that changes, what it waits for. Settles with the command
  * as it is when the time is over. Rides out a restart of the server.
  */
-export async function follow({
+export async function follow({ cli, client, id, timeoutMs }: Waiting): Promise<Result<CommandView>> {
+  return until({ cli, timeoutMs, look: lookAtCommand(client, id, ({ verdict }) => verdict !== 'pending') });
+}
+
+/** The same for the commands of one request for many things. */
+export async function followMany({ cli, client, id, timeoutMs }: Waiting): Promise<Result<AggregateView>> {
+  const look: Look<AggregateView> = async (options) => {
+    const found = await client.get<AggregateView>(`/v1/parents/${id}`, options);
+    if (!found.ok) return found;
+    const { verdict, settled, total } = found.value;
+    return ok({
+      value: found.value,
+      over: verdict !== 'pending',
+      words: async () => `${settled} of ${total} commands have ended`,
+    });
+  };
+  return until({ cli, timeoutMs, look });
+}
+
+/** A look at a command, with its explanation for whoever waits; the server holds the answer for a while. */
+export function lookAtCommand(
+  client: Api,
+  id: string,
+  isOver: (command: CommandDetailView) => boolean,
+): Look<CommandDetailView> {
+  return async (options) => {
+    const found = await client.get<CommandDetailView>(`/v1/commands/${id}`, options);
+    if (!found.ok) return found;
+    const words = async (): Promise<string> => {
+      const explained = await client.get<ExplanationView>(`/v1/commands/${id}/explain`);
+      return explained.ok ? explained.value.words : found.value.status;
+    };
+    return ok({ value: found.value, over: isOver(found.value), words });
+  };
+}
+
+export type Look<T> = (options: {
+  /** How long the server may hold its answer. */
+  readonly waitMs: number;
+  readonly signal: AbortSignal | undefined;
+}) => Promise<Result<Seen<T>>>;
+
+/**
+ * Looks until it is over, or the own time is: settles with what was seen last. `pauseMs` is for what the server answers
+ * at once instead of holding it.
+ */
+export async function until<T>({
   cli,
-  client,
-  id,
+  look,
   timeoutMs,
+  pauseMs = 0,
 }: {
   cli: Cli;
-  client: Api;
-  id: string;
-  timeoutMs?: number | undefined;
-}): Promise<Result<CommandView>> {
+  look: Look<T>;
+  timeoutMs: number | undefined;
+  pauseMs?: number;
+}): Promise<Result<T>> {
   const deadline = new AbortController();
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => deadline.abort(), timeoutMs);
   try {
-    return await look({ cli, client, id, deadline: deadline.signal });
+    return await lookAgain({ cli, look, pauseMs, deadline: deadline.signal });
   } finally {
     clearTimeout(timer);
   }
 }
 
-async function look({
+async function lookAgain<T>({
   cli,
-  client,
-  id,
+  look,
+  pauseMs,
   deadline,
 }: {
   cli: Cli;
-  client: Api;
-  id: string;
+  look: Look<T>;
+  pauseMs: number;
   deadline: AbortSignal;
-}): Promise<Result<CommandView>> {
+}): Promise<Result<T>> {
   const tell = teller(cli);
   let awaySince: number | undefined;
   let waitMs = 0; // the first look is to say at once what is being waited for
   for (;;) {
-    const signal = waitMs > 0 ? deadline : undefined;
-    const found = await client.get<CommandDetailView>(`/v1/commands/${id}`, { waitMs, signal });
+    const found = await look({ waitMs, signal: waitMs > 0 ? deadline : undefined });
     if (cli.signal.aborted) return fail(problem('server_unreachable', 'the wait was interrupted; the command goes on'));
     if (found.ok) {
       awaySince = undefined;
-      if (found.value.verdict !== 'pending' || deadline.aborted) return found;
-      const explained = await client.get<ExplanationView>(`/v1/commands/${id}/explain`);
-      tell(explained.ok ? explained.value.words : found.value.status);
+      if (found.value.over || deadline.aborted) return ok(found.value.value);
+      tell(await found.value.words());
       waitMs = LOOK_MS;
+      if (pauseMs > 0) await sleep(pauseMs, deadline);
     } else if (found.problem.code !== 'server_unreachable') {
       return found;
     } else if (deadline.aborted && waitMs > 0) {
@@ -68,9 +129,22 @@ async function look({
       awaySince ??= performance.now();
       if (performance.now() - awaySince > SERVER_AWAY_MS_MAX || deadline.aborted) return found;
       tell('the server is away; the command is safe in its ledger');
-      await new Promise((resolve) => setTimeout(resolve, SERVER_RETRY_MS));
+      await sleep(SERVER_RETRY_MS, deadline);
     }
   }
+}
+
+function sleep(ms: number, deadline: AbortSignal): Promise<void> {
+  if (deadline.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, ms);
+    function end(): void {
+      clearTimeout(timer);
+      deadline.removeEventListener('abort', end);
+      resolve();
+    }
+    deadline.addEventListener('abort', end, { once: true });
+  });
 }
 
 function teller({ output }: Cli): (words: string) => void {

@@ -117,7 +117,7 @@ Examples:
 
 Environment:
   SHADOWCTL_SERVER   the server the verbs talk to (default http://127.0.0.1:8080)
-  SHADOWCTL_TOKEN    the API key or token that it asks for
+  SHADOWCTL_TOKEN    the API key or token that it asks for; SHADOWCTL_TOKEN_FILE names a file that holds it
   NO_COLOR           no colours
 
 Exit codes:

@@ -1,14 +1,23 @@
 import { PROBLEMS, problem, type Problem, type ProblemCode } from '../core/problem.ts';
-import { fail, ok, type Result } from '../core/result.ts';
+import { done, fail, ok, type Result } from '../core/result.ts';
 
 /** Talks to a server's API. Whatever is wrong on the way comes back as a problem; nothing here throws. */
 export interface Api {
   /** Without a slash at the end. */
   readonly url: string;
-  get<T>(path: string, options?: RequestOptions): Promise<Result<T>>;
-  post<T>(path: string, body: unknown, options?: RequestOptions): Promise<Result<T>>;
+  get<T>(path: string, options?: RequestOptions): Promise<Result<T, ServerProblem>>;
+  post<T>(path: string, body: unknown, options?: RequestOptions): Promise<Result<T, ServerProblem>>;
+  delete(path: string, options?: RequestOptions): Promise<Result<void, ServerProblem>>;
   /** The answer itself, for streams. Whoever asks reads or cancels the body. */
-  stream(path: string, options?: RequestOptions): Promise<Result<Response>>;
+  stream(path: string, options?: RequestOptions): Promise<Result<Response, ServerProblem>>;
+}
+
+/** A problem as the server tells it. */
+export interface ServerProblem extends Problem {
+  /** Every place that is wrong, where there are several: fields, things, members. */
+  readonly errors?: readonly { readonly at: string; readonly detail: string }[];
+  /** The server asks not to be asked before that (`Retry-After`). */
+  readonly retryAfterMs?: number;
 }
 
 export interface RequestOptions {
@@ -39,6 +48,11 @@ export function createApi(options: ApiOptions): Api {
       requestJson({ ...asked, method: 'GET', path, ...more, signals: [options.signal, more?.signal] }),
     post: (path, body, more) =>
       requestJson({ ...asked, method: 'POST', path, body, ...more, signals: [options.signal, more?.signal] }),
+    delete: async (path, more) => {
+      const signals = [options.signal, more?.signal];
+      const gone = await requestJson<unknown>({ ...asked, method: 'DELETE', path, ...more, signals });
+      return gone.ok ? done : gone;
+    },
     stream: (path, more) => {
       const signals = [options.signal, more?.signal];
       return requestStream({ ...asked, method: 'GET', path, ...more, signals });
@@ -49,31 +63,30 @@ export function createApi(options: ApiOptions): Api {
 interface ApiRequest extends Omit<RequestOptions, 'signal'> {
   readonly url: string;
   readonly token?: string;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
   readonly signals: readonly (AbortSignal | undefined)[];
 }
 
-async function requestJson<T>(asked: ApiRequest): Promise<Result<T>> {
+async function requestJson<T>(asked: ApiRequest): Promise<Result<T, ServerProblem>> {
   const timeOut = AbortSignal.timeout(Math.ceil(ANSWER_MS_MAX + (asked.waitMs ?? 0)));
   try {
     const response = await send(asked, timeOut);
-    return read<T>(asked.url, response.ok, await response.text());
+    return read<T>(asked.url, response, await response.text());
   } catch (cause) {
     return fail(unanswered(asked, timeOut.aborted, cause));
   }
 }
 
 /** Only the wait for the head is bounded: a stream may be silent for as long as nothing happens. */
-async function requestStream(asked: ApiRequest): Promise<Result<Response>> {
+async function requestStream(asked: ApiRequest): Promise<Result<Response, ServerProblem>> {
   const timeOut = new AbortController();
   const timer = setTimeout(() => timeOut.abort(), ANSWER_MS_MAX);
   try {
     const response = await send(asked, timeOut.signal);
     if (response.ok) return ok(response);
-    const refused = read<never>(asked.url, false, await response.text());
-    return refused;
+    return read<never>(asked.url, response, await response.text());
   } catch (cause) {
     return fail(unanswered(asked, timeOut.signal.aborted, cause));
   } finally {
@@ -112,7 +125,8 @@ function unanswered({ url, signals }: ApiRequest, timedOut: boolean, cause: unkn
   return unreachable(url, 'no server answers', cause);
 }
 
-function read<T>(url: string, success: boolean, text: string): Result<T> {
+function read<T>(url: string, response: Response, text: string): Result<T, ServerProblem> {
+  if (response.status === 204) return ok(undefined as T);
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -120,18 +134,36 @@ function read<T>(url: string, success: boolean, text: string): Result<T> {
     return fail(unreachable(url, 'what answers is no shadowctl server', cause));
   }
   if (typeof body !== 'object' || body === null) return fail(unreachable(url, 'what answers is no shadowctl server'));
-  return success ? ok(body as T) : fail(problemFrom(body as Record<string, unknown>, url));
+  if (response.ok) return ok(body as T);
+  return fail({
+    ...problemFrom(body as Record<string, unknown>, url),
+    ...retryAfter(response.headers.get('retry-after')),
+  });
 }
 
 /** A code that this version does not know yet keeps its words. */
-function problemFrom(body: Record<string, unknown>, url: string): Problem {
-  const { code, detail, at } = body;
+function problemFrom(body: Record<string, unknown>, url: string): ServerProblem {
+  const { code, detail, at, errors } = body;
   if (typeof code !== 'string' || typeof detail !== 'string') {
     return unreachable(url, 'what answers is no shadowctl server');
   }
   const known = Object.hasOwn(PROBLEMS, code) ? (code as ProblemCode) : 'internal';
   const message = known === code ? detail : `${code}: ${detail}`;
-  return problem(known, message, typeof at === 'string' ? { at } : {});
+  const places = Array.isArray(errors) ? errors.filter(isPlace) : [];
+  return {
+    ...problem(known, message, typeof at === 'string' ? { at } : {}),
+    ...(places.length === 0 ? {} : { errors: places }),
+  };
+}
+
+function isPlace(value: unknown): value is { at: string; detail: string } {
+  const { at, detail } = (value ?? {}) as { at?: unknown; detail?: unknown };
+  return typeof at === 'string' && typeof detail === 'string';
+}
+
+/** Seconds, as our server writes it; a date (RFC 9110) is nothing it sends. */
+function retryAfter(header: string | null): { retryAfterMs?: number } {
+  return header !== null && /^\d{1,9}$/.test(header) ? { retryAfterMs: Number(header) * 1_000 } : {};
 }
 
 function unreachable(url: string, message: string, cause?: unknown): Problem {

@@ -1,12 +1,28 @@
-import { PROBLEMS, problem, type Problem, type ProblemCode } from '../core/problem.ts';
-import { type Result } from '../core/result.ts';
+import type { Result } from '../core/result.ts';
 import type { JsonObject } from '../core/json/json.ts';
 import type { CommandDetailView, CommandView, ExplanationView, TimelineEntryView } from '../http/views/command.ts';
-import type { DriftView } from '../http/views/drift.ts';
+import type { DriftPageView, DriftView, IgnoreRuleView } from '../http/views/drift.ts';
+import type { AggregateView, FanOutView, PlanView } from '../http/views/many.ts';
 import type { PageView } from '../http/views/parts.ts';
 import type { ShadowExplanationView, ShadowView, ThingView } from '../http/views/shadow.ts';
-import { createApi, type Api, type RequestOptions } from './api.ts';
-import { serverSentEvents } from './sse.ts';
+import { createApi, type RequestOptions, type ServerProblem } from './api.ts';
+import { events, type EventsOptions } from './events.ts';
+import { patiently } from './patience.ts';
+import type {
+  ActOptions,
+  CallOptions,
+  CommandsFilter,
+  DriftFilter,
+  NewIgnoreRule,
+  PendingCommand,
+  PendingCommands,
+  PlanOptions,
+  SetDesiredOptions,
+  SetManyOptions,
+  Shadow,
+  Things,
+  ThingsFilter,
+} from './types.ts';
 
 /** What an app backend does with shadowctl, in one object. Methods reject with `ShadowctlError` and nothing else. */
 export interface ShadowctlClient {
@@ -16,10 +32,16 @@ export interface ShadowctlClient {
    * server was away.
    */
   setDesired(shadow: Shadow, desired: JsonObject, options?: SetDesiredOptions): PendingCommand;
+  /** The same wish for many things: a command each, under one parent; all of them or none. */
+  setDesiredMany(things: Things, desired: JsonObject, options?: SetManyOptions): PendingCommands;
+  /** What `setDesired` or `setDesiredMany` would do, without doing it. */
+  plan(things: Things, desired: JsonObject, options?: PlanOptions): Promise<PlanView>;
   command(id: string, options?: CallOptions): Promise<CommandDetailView>;
   commands(filter?: CommandsFilter, options?: CallOptions): Promise<PageView<CommandView>>;
   /** Settles with the command when it has ended. Rides out restarts of the server; `signal` ends the wait. */
   settled(id: string, options?: CallOptions): Promise<CommandView>;
+  /** Where the commands of one request for many things stand. */
+  parent(id: string, options?: CallOptions): Promise<AggregateView>;
   cancel(id: string, options?: ActOptions): Promise<CommandView>;
   retry(id: string, options?: ActOptions): Promise<CommandView>;
   rollback(id: string, options?: ActOptions): Promise<CommandView>;
@@ -28,77 +50,18 @@ export interface ShadowctlClient {
   shadow(shadow: Shadow, options?: CallOptions & { refresh?: boolean }): Promise<ShadowView>;
   explainShadow(shadow: Shadow, options?: CallOptions): Promise<ShadowExplanationView>;
   thing(thingName: string, options?: CallOptions): Promise<ThingView>;
-  drift(filter?: DriftFilter, options?: CallOptions): Promise<PageView<DriftView>>;
+  things(filter?: ThingsFilter, options?: CallOptions): Promise<PageView<ThingView>>;
+  drift(filter?: DriftFilter, options?: CallOptions): Promise<DriftPageView>;
+  /** Says that somebody has seen a drifting field. */
+  acknowledge(shadow: Shadow, field: string, options?: ActOptions): Promise<DriftView>;
+  ignoreRules(options?: CallOptions): Promise<readonly IgnoreRuleView[]>;
+  addIgnoreRule(rule: NewIgnoreRule, options?: Omit<ActOptions, 'reason'>): Promise<IgnoreRuleView>;
+  removeIgnoreRule(id: string, options?: CallOptions): Promise<void>;
   /**
    * Everything that happens from now on (or after a sequence number), in order and without gaps, across reconnects.
    * Ends when `signal` aborts; rejects with `events_lost` only if the server no longer keeps what is asked for.
    */
-  events(options?: CallOptions & { after?: number; command?: string }): AsyncIterable<TimelineEntryView>;
-}
-
-/** A thing name for the classic shadow, or both names. */
-export type Shadow = string | { readonly thingName: string; readonly shadowName?: string };
-
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-}
-
-export interface ActOptions extends CallOptions {
-  readonly author?: string;
-  readonly reason?: string;
-}
-
-export interface SetDesiredOptions extends ActOptions {
-  /** Milliseconds the device has while it could act. Default 60,000. */
-  readonly applyWithinMs?: number;
-  /** The end of it all: an RFC 3339 instant, or a length from now. Default 7 days. */
-  readonly expiresAt?: string;
-  readonly expiresInMs?: number;
-  readonly whenOffline?: 'wait' | 'fail';
-  readonly onEnd?: 'restore' | 'withdraw' | 'keep';
-  readonly ifVersion?: number;
-  readonly idempotencyKey?: string;
-}
-
-export interface CommandsFilter {
-  readonly thing?: string;
-  readonly name?: string;
-  readonly status?: string;
-  readonly verdict?: string;
-  readonly author?: string;
-  readonly limit?: number;
-  readonly cursor?: string;
-}
-
-export interface DriftFilter {
-  readonly thing?: string;
-  readonly thingPrefix?: string;
-  readonly name?: string;
-  readonly cause?: string;
-  readonly limit?: number;
-  readonly cursor?: string;
-}
-
-export interface PendingCommand {
-  accepted(): Promise<CommandView>;
-  settled(options?: CallOptions): Promise<CommandView>;
-  readonly idempotencyKey: string;
-}
-
-/** Every failure of a call: `code` is stable (docs/PROBLEMS.md), `retry` says what may help. */
-export class ShadowctlError extends Error {
-  readonly code: ProblemCode;
-  readonly retry: 'never' | 'backoff' | 'after_get';
-  /** The place, where there is one: a JSON Pointer, a member, a URL. */
-  readonly at: string | undefined;
-
-  constructor({ code, message, at, cause }: Problem) {
-    super(message, { cause });
-    this.name = 'ShadowctlError';
-    this.code = code;
-    this.retry = PROBLEMS[code].retry;
-    this.at = at;
-  }
+  events(options?: EventsOptions): AsyncIterable<TimelineEntryView>;
 }
 
 export interface ClientOptions {
@@ -107,52 +70,75 @@ export interface ClientOptions {
   readonly token?: string;
   /** Who asks, where a call does not say. */
   readonly author?: string;
-  /** How often a call is repeated while the server is away, with backoff and jitter. Default 5: some ten seconds. */
+  /**
+   * How often a call is repeated while the server is away or asks for patience, with backoff and jitter, and not before
+   * the server said (`Retry-After`). Default 5: some ten seconds.
+   */
   readonly retriesMax?: number;
 }
 
 const RETRIES_DEFAULT = 5;
-const BACKOFF_MS = 250;
-const BACKOFF_MS_MAX = 8_000;
 const LOOK_MS = 20_000;
 
 export function createClient({ url, token, author, retriesMax = RETRIES_DEFAULT }: ClientOptions): ShadowctlClient {
   const api = createApi({ url, ...(token === undefined ? {} : { token }) });
-  const ask = <T>(call: () => Promise<Result<T>>, signal: AbortSignal | undefined) =>
+  const ask = <T>(call: () => Promise<Result<T, ServerProblem>>, signal: AbortSignal | undefined) =>
     patiently(call, retriesMax, signal);
+  /** Never repeated by itself: a lost answer may mean that it was done. */
+  const once = <T>(call: () => Promise<Result<T, ServerProblem>>, signal: AbortSignal | undefined) =>
+    patiently(call, 0, signal);
   const get = <T>(path: string, { signal, ...options }: RequestOptions = {}) =>
     ask(() => api.get<T>(path, { ...options, signal }), signal);
   const act = (id: string, verb: string, { signal, ...who }: ActOptions, more: object = {}) =>
-    // Never repeated by itself: a lost answer may mean that it was done.
-    patiently(
-      () => api.post<CommandView>(`/v1/commands/${id}/${verb}`, { author, ...who, ...more }, { signal }),
-      0,
-      signal,
-    );
-
-  const settled = async (id: string, { signal }: CallOptions = {}): Promise<CommandView> => {
+    once(() => api.post<CommandView>(`/v1/commands/${id}/${verb}`, { author, ...who, ...more }, { signal }), signal);
+  /** Looks again until nothing is pending: each look is held by the server for a while. */
+  const whenOver = async <T extends { readonly verdict: string }>(
+    path: string,
+    { signal }: CallOptions,
+  ): Promise<T> => {
     for (;;) {
-      const look = await get<CommandDetailView>(`/v1/commands/${id}`, { waitMs: LOOK_MS, signal });
+      const look = await get<T>(path, { waitMs: LOOK_MS, signal });
       if (look.verdict !== 'pending') return look;
     }
+  };
+  const settled = (id: string, options: CallOptions = {}): Promise<CommandView> =>
+    whenOver<CommandDetailView>(`/v1/commands/${id}`, options);
+  /** Sent at once, and again under the same key until there is an answer. */
+  const create = <A, S>(
+    { path, name, body, signal, idempotencyKey }: Creating,
+    whenAccepted: (accepted: A, options: CallOptions) => Promise<S>,
+  ) => {
+    const headers = { 'idempotency-key': idempotencyKey };
+    const accepted = ask(() => api.post<A>(path, { author, ...body }, { query: { name }, headers, signal }), signal);
+    // Whoever asks for neither is not interested; that must not end the process.
+    accepted.catch(() => undefined);
+    return {
+      idempotencyKey,
+      accepted: () => accepted,
+      settled: async (options = signal === undefined ? {} : { signal }) => whenAccepted(await accepted, options),
+    };
   };
 
   return {
     setDesired: (shadow, desired, { signal, idempotencyKey = crypto.randomUUID(), ...policy } = {}) => {
       const { thingName, name } = namesOf(shadow);
-      const body = { desired, author, ...policy };
-      const headers = { 'idempotency-key': idempotencyKey };
       const path = `/v1/things/${encodeURIComponent(thingName)}/commands`;
-      const accepted = ask(() => api.post<CommandView>(path, body, { query: { name }, headers, signal }), signal);
-      // Whoever asks for neither is not interested; that must not end the process.
-      accepted.catch(() => undefined);
-      return {
-        idempotencyKey,
-        accepted: () => accepted,
-        settled: async (options = signal === undefined ? {} : { signal }) => settled((await accepted).id, options),
-      };
+      return create<CommandView, CommandView>(
+        { path, name, body: { desired, ...policy }, signal, idempotencyKey },
+        ({ id }, options) => settled(id, options),
+      );
     },
+    setDesiredMany: (things, desired, { signal, shadowName, idempotencyKey = crypto.randomUUID(), ...policy } = {}) => {
+      const body = { things, desired, name: shadowName, ...policy };
+      return create<FanOutView, AggregateView>(
+        { path: '/v1/commands', body, signal, idempotencyKey },
+        ({ parentId }, options) => whenOver(`/v1/parents/${parentId}`, options),
+      );
+    },
+    plan: (things, desired, { signal, shadowName, ...options } = {}) =>
+      ask(() => api.post('/v1/plan', { things, desired, name: shadowName, ...options }, { signal }), signal),
     settled,
+    parent: (id, { signal } = {}) => get(`/v1/parents/${id}`, { signal }),
     command: (id, { signal } = {}) => get(`/v1/commands/${id}`, { signal }),
     commands: (filter, { signal } = {}) => get('/v1/commands', { query: { ...filter }, signal }),
     cancel: (id, options = {}) => act(id, 'cancel', options),
@@ -161,78 +147,41 @@ export function createClient({ url, token, author, retriesMax = RETRIES_DEFAULT 
     extend: (id, more, options = {}) => act(id, 'extend', options, more),
     explain: (id, { signal } = {}) => get(`/v1/commands/${id}/explain`, { signal }),
     shadow: (shadow, { signal, refresh } = {}) => {
-      const { thingName, name } = namesOf(shadow);
-      return get(`/v1/things/${encodeURIComponent(thingName)}/shadow`, { query: { name, refresh }, signal });
+      const { path, name } = shadowPath(shadow);
+      return get(path, { query: { name, refresh }, signal });
     },
     explainShadow: (shadow, { signal } = {}) => {
-      const { thingName, name } = namesOf(shadow);
-      return get(`/v1/things/${encodeURIComponent(thingName)}/shadow/explain`, { query: { name }, signal });
+      const { path, name } = shadowPath(shadow);
+      return get(`${path}/explain`, { query: { name }, signal });
     },
     thing: (thingName, { signal } = {}) => get(`/v1/things/${encodeURIComponent(thingName)}`, { signal }),
+    things: (filter, { signal } = {}) => get('/v1/things', { query: { ...filter }, signal }),
     drift: (filter, { signal } = {}) => get('/v1/drift', { query: { ...filter }, signal }),
+    acknowledge: (shadow, field, { signal, ...who } = {}) => {
+      const { path, name } = shadowPath(shadow);
+      const body = { field, author, ...who };
+      return ask(() => api.post(`${path}/drift/acknowledge`, body, { query: { name }, signal }), signal);
+    },
+    ignoreRules: async ({ signal } = {}) => (await get<PageView<IgnoreRuleView>>('/v1/drift/rules', { signal })).items,
+    addIgnoreRule: (rule, { signal, ...who } = {}) =>
+      once(() => api.post('/v1/drift/rules', { author, ...who, ...rule }, { signal }), signal),
+    removeIgnoreRule: (id, { signal } = {}) =>
+      once(() => api.delete(`/v1/drift/rules/${encodeURIComponent(id)}`, { signal }), signal),
     events: (options = {}) => events(api, options),
   };
 }
 
-async function* events(
-  api: Api,
-  { after, command, signal }: CallOptions & { after?: number; command?: string },
-): AsyncGenerator<TimelineEntryView> {
-  let last = after;
-  let failures = 0;
-  const isOver = () => signal?.aborted === true;
-  while (!isOver()) {
-    const headers = last === undefined ? {} : { 'last-event-id': String(last) };
-    const stream = await api.stream('/v1/events', { query: { command }, headers, signal });
-    if (!stream.ok && PROBLEMS[stream.problem.code].retry === 'never') throw new ShadowctlError(stream.problem);
-    try {
-      if (stream.ok && stream.value.body !== null) {
-        for await (const event of serverSentEvents(stream.value.body)) {
-          failures = 0;
-          if (event.event === 'gap') {
-            throw new ShadowctlError(problem('events_lost', 'the server no longer keeps what is asked for: list anew'));
-          }
-          const entry = JSON.parse(event.data) as TimelineEntryView;
-          last = entry.sequence;
-          yield entry;
-          if (isOver()) return; // what came in the same piece is not told any more
-        }
-      }
-    } catch (error) {
-      if (error instanceof ShadowctlError) throw error;
-    }
-    await pause(failures, signal);
-    failures += 1;
-  }
+interface Creating {
+  readonly path: string;
+  readonly name?: string | undefined;
+  readonly body: object;
+  readonly signal: AbortSignal | undefined;
+  readonly idempotencyKey: string;
 }
 
-/** Again while the server is away or asks for patience; every other problem is thrown at once. */
-async function patiently<T>(
-  call: () => Promise<Result<T>>,
-  retriesMax: number,
-  signal: AbortSignal | undefined,
-): Promise<T> {
-  for (let retries = 0; ; retries += 1) {
-    const result = await call();
-    if (result.ok) return result.value;
-    const again = PROBLEMS[result.problem.code].retry === 'backoff' && retries < retriesMax;
-    if (!again || signal?.aborted === true) throw new ShadowctlError(result.problem);
-    await pause(retries, signal);
-  }
-}
-
-/** Exponential with full jitter, so that a thousand backends do not come back in step. */
-function pause(failures: number, signal: AbortSignal | undefined): Promise<void> {
-  const ms = Math.random() * Math.min(BACKOFF_MS_MAX, BACKOFF_MS * 2 ** failures);
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    }
-    signal?.addEventListener('abort', done, { once: true });
-  });
+function shadowPath(shadow: Shadow): { path: string; name: string | undefined } {
+  const { thingName, name } = namesOf(shadow);
+  return { path: `/v1/things/${encodeURIComponent(thingName)}/shadow`, name };
 }
 
 function namesOf(shadow: Shadow): { thingName: string; name: string | undefined } {

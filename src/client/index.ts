@@ -1,16 +1,9 @@
 /** `shadowctl/client`: what an app backend needs, and nothing of the server. */
-export { createClient, ShadowctlError } from './client.ts';
-export type {
-  ActOptions,
-  CallOptions,
-  ClientOptions,
-  CommandsFilter,
-  DriftFilter,
-  PendingCommand,
-  SetDesiredOptions,
-  Shadow,
-  ShadowctlClient,
-} from './client.ts';
+export { createClient } from './client.ts';
+export type { ClientOptions, ShadowctlClient } from './client.ts';
+export { ShadowctlError } from './error.ts';
+export type { EventsOptions } from './events.ts';
+export type * from './types.ts';
 export type { ProblemCode } from '../core/problem.ts';
 export type { CommandStatus, Verdict } from '../core/command/command.ts';
 export type {
@@ -20,6 +13,7 @@ export type {
   ExplanationView,
   TimelineEntryView,
 } from '../http/views/command.ts';
-export type { DriftView } from '../http/views/drift.ts';
-export type { FieldView, PresenceView, ShadowExplanationView, ShadowView, ThingView } from '../http/views/shadow.ts';
+export type { DriftPageView, DriftView, IgnoreRuleView } from '../http/views/drift.ts';
+export type { AggregateView, FanOutView, PlanView, ThingPlanView } from '../http/views/many.ts';
 export type { PageView } from '../http/views/parts.ts';
+export type { FieldView, PresenceView, ShadowExplanationView, ShadowView, ThingView } from '../http/views/shadow.ts';

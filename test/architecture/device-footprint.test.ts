@@ -47,3 +47,11 @@ test('composing a device adds the MQTT client and files, and still no server, st
     expect([...packages].filter((name) => name.startsWith(heavy))).toEqual([]);
   }
 });
+
+test('importing the client loads nothing of the server: some problem codes, and itself', () => {
+  const { own, packages } = reachable('src/client/index.ts');
+
+  const foreign = [...own].filter((path) => !path.startsWith('src/client/'));
+  expect(foreign.sort()).toEqual(['src/core/problem.ts', 'src/core/result.ts']);
+  expect([...packages]).toEqual([]);
+});

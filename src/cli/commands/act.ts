@@ -2,19 +2,16 @@ import type { Command } from 'commander';
 import type { CommandView } from '../../http/views/command.ts';
 import { parseCommandId } from '../arguments/command-id.ts';
 import { parseDuration } from '../arguments/duration.ts';
-import { authorFrom, withAuthor } from '../author.ts';
+import { authorFrom, withAuthor, type AuthorOptions } from '../author.ts';
 import { parsedBy, type Cli, type CommandModule } from '../cli.ts';
 import { problem } from '../../core/problem.ts';
 import { fail } from '../../core/result.ts';
 import { follow, showCommand } from '../follow.ts';
 import { clientFor, withServer } from '../http-client.ts';
 
-interface ActOptions {
+interface ActOptions extends AuthorOptions {
   readonly wait?: boolean;
   readonly timeout?: number;
-  readonly author?: string;
-  readonly reason?: string;
-  readonly server?: string;
 }
 
 /** What operators do to a command. Whether it is allowed in its state is the server's to say. */

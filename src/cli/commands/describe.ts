@@ -4,7 +4,7 @@ import type { CommandDetailView, TimelineEntryView } from '../../http/views/comm
 import { parseCommandId } from '../arguments/command-id.ts';
 import { spokenDuration } from '../arguments/duration.ts';
 import { EXIT, parsedBy, type Cli } from '../cli.ts';
-import { clientFor, withServer } from '../http-client.ts';
+import { clientFor, withServer, type ServerOptions } from '../http-client.ts';
 import { commandLine } from '../output/command-table.ts';
 import type { Output } from '../output/output.ts';
 import { table } from '../output/table.ts';
@@ -15,7 +15,7 @@ import { spoken } from '../output/words.ts';
 export function define(command: Command, cli: Cli): void {
   command.argument('<command>', 'command id', parsedBy(parseCommandId));
   withServer(command).action(
-    cli.action(async (id: string, options: { server?: string }) => {
+    cli.action(async (id: string, options: ServerOptions) => {
       const client = clientFor(cli, options);
       if (!client.ok) return client;
       const found = await client.value.get<CommandDetailView>(`/v1/commands/${id}`);

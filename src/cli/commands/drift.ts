@@ -6,12 +6,12 @@ import { parseCount } from '../arguments/count.ts';
 import { parseDuration } from '../arguments/duration.ts';
 import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
 import { exportDrift, type DriftPageView } from '../drift-export.ts';
-import { clientFor, withServer } from '../http-client.ts';
+import { clientFor, withServer, type ServerOptions } from '../http-client.ts';
 import { table } from '../output/table.ts';
 import { forTerminal, valueForTerminal } from '../output/terminal.ts';
 import { ago, spoken } from '../output/words.ts';
 
-interface DriftOptions {
+interface DriftOptions extends ServerOptions {
   readonly thing?: string;
   readonly shadow?: string;
   readonly cause?: DriftCause;
@@ -24,7 +24,6 @@ interface DriftOptions {
   readonly exitCode?: boolean;
   readonly html?: string;
   readonly csv?: string;
-  readonly server?: string;
 }
 
 export function define(command: Command, cli: Cli): void {
@@ -110,7 +109,7 @@ function driftTable(entries: readonly DriftView[], { color, width }: { color: Cl
       { title: 'CAUSE' },
       { title: 'SINCE' },
       { title: 'BY' },
-      { title: 'DETAIL', flexible: true },
+      { title: 'DETAIL', below: true },
     ],
     rows: entries.map((entry) => [
       forTerminal(entry.shadow),

@@ -5,7 +5,7 @@ import type { ExplanationView } from '../../http/views/command.ts';
 import type { ShadowExplanationView } from '../../http/views/shadow.ts';
 import { parseShadowArgument } from '../arguments/shadow-argument.ts';
 import { EXIT, type Cli } from '../cli.ts';
-import { clientFor, withServer } from '../http-client.ts';
+import { clientFor, withServer, type ServerOptions } from '../http-client.ts';
 import { forTerminal } from '../output/terminal.ts';
 import { ago } from '../output/words.ts';
 
@@ -15,7 +15,7 @@ export function define(command: Command, cli: Cli): void {
     .argument('<what>', 'command id, thing name, or thing/shadow')
     .option('--shadow <name>', 'a named shadow; without it the classic one');
   withServer(command).action(
-    cli.action(async (what: string, options: { shadow?: string; server?: string }) => {
+    cli.action(async (what: string, options: ServerOptions & { readonly shadow?: string }) => {
       const client = clientFor(cli, options);
       if (!client.ok) return client;
       if (isUuidV7(what)) {

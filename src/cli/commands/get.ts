@@ -3,13 +3,12 @@ import { ok } from '../../core/result.ts';
 import type { ShadowView } from '../../http/views/shadow.ts';
 import { parseShadowArgument } from '../arguments/shadow-argument.ts';
 import { EXIT, type Cli } from '../cli.ts';
-import { clientFor, withServer } from '../http-client.ts';
+import { clientFor, withServer, type ServerOptions } from '../http-client.ts';
 import { fieldTable, shadowHeadline } from '../output/shadow-table.ts';
 
-export interface ShadowOptions {
+export interface ShadowOptions extends ServerOptions {
   readonly shadow?: string;
   readonly refresh?: boolean;
-  readonly server?: string;
 }
 
 export function withShadow(command: Command): Command {

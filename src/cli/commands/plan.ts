@@ -2,15 +2,14 @@ import type { Command } from 'commander';
 import { ok, type Result } from '../../core/result.ts';
 import type { PlanView, ThingPlanView } from '../../http/views/many.ts';
 import { parseFieldValues } from '../arguments/field-values.ts';
-import { parseShadowArgument } from '../arguments/shadow-argument.ts';
+import { readTargets } from '../arguments/targets.ts';
 import { EXIT, type Cli, type ExitCode } from '../cli.ts';
-import { clientFor, withServer } from '../http-client.ts';
+import { clientFor, withServer, type ServerOptions } from '../http-client.ts';
 import { forTerminal, valueForTerminal } from '../output/terminal.ts';
 
-interface PlanOptions {
+interface PlanOptions extends ServerOptions {
   readonly shadow?: string;
   readonly exitCode?: boolean;
-  readonly server?: string;
 }
 
 /** What `set` with the same arguments would do, without doing it. */
@@ -34,21 +33,6 @@ export function define(command: Command, cli: Cli): void {
         return plan.ok ? show(cli, plan.value, options.exitCode === true) : plan;
       }),
     );
-}
-
-function readTargets(text: string, shadow: string | undefined): Result<object> {
-  if (text.includes('*')) {
-    return ok({ things: { pattern: text }, ...(shadow === undefined ? {} : { name: shadow }) });
-  }
-  const refs = text.split(',').map((part) => parseShadowArgument(part, shadow));
-  const names: string[] = [];
-  let name: string | undefined = shadow;
-  for (const ref of refs) {
-    if (!ref.ok) return ref;
-    names.push(ref.value.thingName);
-    name ??= ref.value.shadowName;
-  }
-  return ok({ things: names, ...(name === undefined ? {} : { name }) });
 }
 
 function show({ output }: Cli, plan: PlanView, exitCode: boolean): Result<ExitCode> {

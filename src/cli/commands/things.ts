@@ -4,17 +4,16 @@ import type { PageView } from '../../http/views/parts.ts';
 import type { ThingView } from '../../http/views/shadow.ts';
 import { parseCount } from '../arguments/count.ts';
 import { EXIT, parsedBy, type Cli } from '../cli.ts';
-import { clientFor, withServer } from '../http-client.ts';
+import { clientFor, withServer, type ServerOptions } from '../http-client.ts';
 import { table } from '../output/table.ts';
 import { forTerminal } from '../output/terminal.ts';
 import { ago } from '../output/words.ts';
 
-interface ThingsOptions {
+interface ThingsOptions extends ServerOptions {
   readonly prefix?: string;
   readonly names?: boolean;
   readonly limit?: number;
   readonly cursor?: string;
-  readonly server?: string;
 }
 
 export function define(command: Command, cli: Cli): void {
@@ -24,10 +23,11 @@ export function define(command: Command, cli: Cli): void {
     .option('--limit <n>', 'at most so many (default 50, at most 100)', parsedBy(parseCount))
     .option('--cursor <text>', 'the next page, as the page before named it');
   withServer(command).action(
-    cli.action(async ({ names, server, ...query }: ThingsOptions) => {
-      const client = clientFor(cli, server === undefined ? {} : { server });
+    cli.action(async (options: ThingsOptions) => {
+      const { names, prefix, limit, cursor } = options;
+      const client = clientFor(cli, options);
       if (!client.ok) return client;
-      const page = await client.value.get<PageView<ThingView>>('/v1/things', { query });
+      const page = await client.value.get<PageView<ThingView>>('/v1/things', { query: { prefix, limit, cursor } });
       if (!page.ok) return page;
       const { output } = cli;
       if (output.json) output.dataJson(page.value);

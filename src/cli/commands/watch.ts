@@ -1,19 +1,20 @@
 import type { Command } from 'commander';
-import { createClient, ShadowctlError } from '../../client/client.ts';
+import { createApi } from '../../client/api.ts';
+import { createClient } from '../../client/client.ts';
+import { ShadowctlError } from '../../client/error.ts';
 import { ok, fail } from '../../core/result.ts';
 import type { CommandView, TimelineEntryView } from '../../http/views/command.ts';
 import { parseCommandId } from '../arguments/command-id.ts';
 import { parseCount } from '../arguments/count.ts';
 import { EXIT, parsedBy, type Cli } from '../cli.ts';
-import { clientFor, withServer } from '../http-client.ts';
+import { serverFrom, withServer, type ServerOptions } from '../http-client.ts';
 import { forTerminal } from '../output/terminal.ts';
 import { verdictMark, wish } from '../output/words.ts';
 import { VERDICT_OF } from '../../core/command/command.ts';
 
-interface WatchOptions {
+interface WatchOptions extends ServerOptions {
   readonly command?: string;
   readonly after?: number;
-  readonly server?: string;
 }
 
 /** Everything that happens to commands, as it happens; with `--json` one event per line. */
@@ -23,12 +24,13 @@ export function define(command: Command, cli: Cli): void {
     .option('--after <sequence>', 'from this event on (default: from now on)', parsedBy(parseCount));
   withServer(command).action(
     cli.action(async (options: WatchOptions) => {
-      const api = clientFor(cli, options);
-      if (!api.ok) return api;
+      const server = serverFrom(cli, options);
+      if (!server.ok) return server;
       // The first answer decides whether there is a server at all; from then on the stream rides out its restarts.
-      const there = await api.value.get('/v1/commands', { query: { limit: 1 } });
+      const api = createApi({ ...server.value, signal: cli.signal });
+      const there = await api.get('/v1/commands', { query: { limit: 1 } });
       if (!there.ok) return there;
-      const client = createClient({ url: api.value.url });
+      const client = createClient(server.value);
       const names = new Map<string, Promise<CommandView | undefined>>();
       const { command: only, after } = options;
       try {

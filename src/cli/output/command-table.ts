@@ -15,7 +15,7 @@ export function commandTable(commands: readonly CommandView[], { color, width }:
       { title: 'WISH', flexible: true },
       { title: 'WHY', flexible: true, wrap: true },
       { title: 'CREATED' },
-      { title: 'COMMAND' },
+      { title: 'COMMAND', below: true },
     ],
     rows: commands.map((command) => {
       const { sign, paint } = verdictMark(command, color);

@@ -8,6 +8,8 @@ export interface Column {
   readonly flexible?: boolean;
   /** Of a flexible column: too long a text goes on in the next line instead of being cut. At most one per table. */
   readonly wrap?: boolean;
+  /** Where the table is too wide for the terminal, this text stands whole in a line of its own below its row. */
+  readonly below?: boolean;
   readonly align?: 'right';
 }
 
@@ -29,20 +31,32 @@ export function table({
   header?: (text: string) => string;
 }): string {
   const cells = rows.map((row) => row.map((cell) => (typeof cell === 'string' ? { text: cell } : cell)));
-  const widths = fit(columns, natural(columns, cells), width);
+  const tooWide = totalOf(natural(columns, cells)) > width;
+  const isBelow = (index: number) => tooWide && columns[index]?.below === true;
+  const inRow = <T>(row: readonly T[]): T[] => row.filter((_, index) => !isBelow(index));
+  const shownColumns = inRow(columns);
+  const widths = fit(shownColumns, natural(shownColumns, cells.map(inRow)), width);
   const line = (row: readonly Cell[]) =>
     row
       .map(({ text, paint = (plain) => plain }, index) => {
         const room = widths[index] ?? 0;
         const shown = cut(text, room);
         const padding = ' '.repeat(Math.max(0, room - displayWidth(shown)));
-        if (columns[index]?.align === 'right') return padding + paint(shown);
+        if (shownColumns[index]?.align === 'right') return padding + paint(shown);
         return paint(shown) + (index === row.length - 1 ? '' : padding);
       })
       .join('  ');
-  const head = line(columns.map(({ title }) => ({ text: title, paint: header })));
-  const lines = cells.flatMap((row) => wrapped(row, columns, widths).map(line));
+  const below = (row: readonly Cell[]) =>
+    row.flatMap(({ text, paint = (plain) => plain }, index) =>
+      isBelow(index) && text !== '' ? wrapText(text, width - 2).map((piece) => `  ${paint(piece)}`) : [],
+    );
+  const head = line(shownColumns.map(({ title }) => ({ text: title, paint: header })));
+  const lines = cells.flatMap((row) => [...wrapped(inRow(row), shownColumns, widths).map(line), ...below(row)]);
   return [head, ...lines].map((text) => text.trimEnd()).join('\n');
+}
+
+function totalOf(widths: readonly number[]): number {
+  return widths.reduce((sum, each) => sum + each, 0) + 2 * (widths.length - 1);
 }
 
 /** One row as the lines it takes: the first has every cell, the others only the rest of the wrapped one. */
@@ -85,25 +99,33 @@ function natural(columns: readonly Column[], rows: readonly (readonly Cell[])[])
   );
 }
 
-/** Takes what is too much from the flexible columns, the widest first, down to a width that still says something. */
-function fit(columns: readonly Column[], widths: number[], width: number): number[] {
+/**
+ * Takes what is too much from the widest columns: first from the flexible ones, down to a width that still says something,
+ * then, in a narrow terminal, from all.
+ */
+function fit(columns: readonly Column[], widths: readonly number[], width: number): number[] {
   const fitted = [...widths];
-  const total = () => fitted.reduce((sum, each) => sum + each, 0) + 2 * (fitted.length - 1);
-  const spare = (index: number) => {
-    const column = columns[index];
-    if (column?.flexible !== true) return 0;
-    return (fitted[index] ?? 0) - (column.wrap === true ? WRAPPED_WIDTH_MIN : FLEXIBLE_WIDTH_MIN);
-  };
-  while (total() > width) {
-    const [widest] = columns.map((_, index) => index).sort((left, right) => spare(right) - spare(left));
-    if (widest === undefined || spare(widest) <= 0) break;
-    fitted[widest] = (fitted[widest] ?? 0) - 1;
+  const spares = [
+    (index: number) => {
+      const column = columns[index];
+      if (column?.flexible !== true) return 0;
+      return (fitted[index] ?? 0) - (column.wrap === true ? WRAPPED_WIDTH_MIN : FLEXIBLE_WIDTH_MIN);
+    },
+    (index: number) => (fitted[index] ?? 0) - ANY_WIDTH_MIN,
+  ];
+  for (const spare of spares) {
+    while (totalOf(fitted) > width) {
+      const [widest] = columns.map((_, index) => index).sort((left, right) => spare(right) - spare(left));
+      if (widest === undefined || spare(widest) <= 0) break;
+      fitted[widest] = (fitted[widest] ?? 0) - 1;
+    }
   }
   return fitted;
 }
 
 const WRAPPED_WIDTH_MIN = 24;
 const FLEXIBLE_WIDTH_MIN = 12;
+const ANY_WIDTH_MIN = 4;
 
 function cut(text: string, room: number): string {
   return displayWidth(text) <= room ? text : `${headOf(text, room - 1)}…`;

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { displayWidth, table } from '../../../src/cli/output/table.ts';
 
@@ -66,5 +67,42 @@ describe('a table', () => {
       width: 80,
     });
     expect(text).toBe('  N  B\n  5  x\n100  y');
+  });
+
+  test('puts a column that has to stay whole below its row, only where there is too little room', () => {
+    const withId = [{ title: 'NAME' }, { title: 'ID', below: true }];
+    const one = [['a lamp in the hall', '0123456789']];
+    expect(table({ columns: withId, rows: one, width: 40 })).toBe(
+      'NAME                ID\na lamp in the hall  0123456789',
+    );
+    expect(table({ columns: withId, rows: one, width: 20 })).toBe('NAME\na lamp in the hall\n  0123456789');
+  });
+
+  test('fits the terminal, whatever its cells hold', () => {
+    const cell = fc.oneof(fc.string({ maxLength: 60 }), fc.constant('厨房の暖房'.repeat(6)));
+    const column = fc.record(
+      {
+        title: fc.constantFrom('NAME', 'A', 'SOMETHING LONG'),
+        flexible: fc.boolean(),
+        wrap: fc.boolean(),
+        below: fc.boolean(),
+      },
+      { requiredKeys: ['title'] },
+    );
+    fc.assert(
+      fc.property(
+        fc.array(column, { minLength: 1, maxLength: 8 }).chain((shape) =>
+          fc.record({
+            shape: fc.constant(shape),
+            cells: fc.array(fc.array(cell, { minLength: shape.length, maxLength: shape.length }), { maxLength: 4 }),
+            width: fc.integer({ min: 60, max: 120 }),
+          }),
+        ),
+        ({ shape, cells, width }) => {
+          const lines = table({ columns: shape, rows: cells, width }).split('\n');
+          expect(lines.filter((line) => displayWidth(line) > width)).toEqual([]);
+        },
+      ),
+    );
   });
 });
