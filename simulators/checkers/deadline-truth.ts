@@ -15,6 +15,7 @@ const ON_ITS_WAY_MS = 25_000;
  */
 export const deadlineTruth: MakeChecker = (context) => {
   const sentAt = new Map<CommandId, number>();
+  const firstLineAt = new Map<CommandId, number>();
   const createdAt = new Map<CommandId, { atMs: number; command: Command }>();
   const endedAt = new Map<CommandId, number>();
   const judged = new Set<CommandId>();
@@ -22,8 +23,13 @@ export const deadlineTruth: MakeChecker = (context) => {
   return {
     see(atMs, sighting) {
       if (sighting.type === 'fault' && sighting.kind === 'clock.serverJump') jumped = true;
+      if (sighting.type === 'event' && !firstLineAt.has(sighting.entry.commandId)) {
+        firstLineAt.set(sighting.entry.commandId, atMs);
+      }
       if (sighting.type === 'created' && sighting.command !== undefined) {
-        createdAt.set(sighting.command.id, { atMs, command: sighting.command });
+        // An answer may come long after the creation, to a caller that asked again.
+        const { id } = sighting.command;
+        if (!createdAt.has(id)) createdAt.set(id, { atMs: firstLineAt.get(id) ?? atMs, command: sighting.command });
       }
       if (sighting.type === 'event' && sighting.entry.status !== 'queued' && !sentAt.has(sighting.entry.commandId)) {
         sentAt.set(sighting.entry.commandId, atMs);

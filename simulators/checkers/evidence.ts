@@ -24,8 +24,10 @@ export function unproven(
   const at = writtenAt(command, context);
   const written = revisions[at];
   if (written === undefined) return undefined;
-  // Where the answer was lost the version is the lowest that it can have been.
-  const threshold = command.versionFrom === 'get' ? Math.min(command.version, written.version) : written.version;
+  // Where the answer was lost the version is the lowest that it can have been. Where the service handled the write twice
+  // the watcher may have heard of the second time only, and need not take an answer to the first for one.
+  const lowest = command.versionFrom === 'get' ? Math.min(command.version, written.version) : written.version;
+  const threshold = noop ? lowest : Math.max(lowest, command.version);
   const later = revisions
     .slice(at)
     .filter(

@@ -83,13 +83,17 @@ export function openSimulatedLedger(options: {
   }
 
   async function commitAll(group: readonly Waiting[]): Promise<void> {
+    const told: (() => void)[] = [];
+    let code: ProblemCode | undefined;
     for (const { changes, settle } of group) {
-      const code = store.refusing === 'ledger_full' ? 'ledger_full' : trouble();
+      // One sync: what was asked for after a commit that fails fails with it.
+      code ??= store.refusing === 'ledger_full' ? 'ledger_full' : trouble();
       if (code === 'ledger_full') coverage.hit('ledger.full');
       const result = code === undefined ? await apply(changes) : fail(problem(code, 'the store refuses'));
       if (!process.alive) return;
-      settle(result);
+      told.push(() => settle(result));
     }
+    for (const tell of told) tell();
     if (dies('server.afterCommit')) return;
     syncing = false;
     if (waiting.length > 0) sync();

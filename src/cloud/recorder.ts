@@ -39,6 +39,7 @@ export class Recorder {
   #trouble: Problem | undefined;
   #retryTimer: Cancel | undefined;
   #retryMs = RETRY_MS;
+  #retrying: Promise<void> | undefined;
   #underWay = 0;
   #idle: (() => void)[] = [];
   #closed = false;
@@ -154,8 +155,14 @@ export class Recorder {
     if (!this.#closed) this.#retryTimer ??= this.#after(this.#retryMs, () => void this.#retry());
   }
 
+  /** One at a time: two would store the same batch, and the second would let go of the one behind it. */
+  #retry(): Promise<void> {
+    this.#retrying ??= this.#tryAgain().finally(() => (this.#retrying = undefined));
+    return this.#retrying;
+  }
+
   /** In order, one after the other; the first that works shows that the trouble is over. */
-  async #retry(): Promise<void> {
+  async #tryAgain(): Promise<void> {
     this.#retryTimer?.();
     this.#retryTimer = undefined;
     for (;;) {

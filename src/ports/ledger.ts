@@ -12,7 +12,8 @@ import type { ShadowView } from '../core/view/view.ts';
  * The durable record of the cloud side. What the engine demands of an implementation:
  *
  * - `commit` is atomic (all of its changes or none), takes effect in the order of calls, and settles only when the
- *   changes would survive a power cut. Calls made while one is under way share the next sync (group commit); an idle
+ *   changes would survive a power cut. One that fails takes with it what was asked for before its failure was told,
+ *   so that no later change is stored before an earlier one (`ledger_stale` concerns one commit only). Calls made while one is under way share the next sync (group commit); an idle
  *   ledger starts at once. Changes inside one commit take effect in order.
  * - Timeline entries get sequence numbers 1, 2, 3, … without gaps, in commit order; a reader that sees number n sees
  *   every lower one. Pruning takes entries away but never reuses a number.

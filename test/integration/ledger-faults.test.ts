@@ -241,6 +241,18 @@ describe('a ledger file with a fault', () => {
       await commit(ledger, stored(aCommand(1)));
     });
 
+    test('a refused batch takes along what was asked for after it, so that nothing is stored out of order', async () => {
+      const ledger = await ledgerAt({ busyMs: 60 });
+      const other = new Sqlite(path);
+      other.exec('BEGIN IMMEDIATE');
+      // One more than a batch holds.
+      const commits = Array.from({ length: 2_001 }, (_, number) => code(ledger.commit([stored(aCommand(number))])));
+      await commits[0];
+      other.close();
+      expect(new Set(await Promise.all(commits))).toEqual(new Set(['ledger_unavailable']));
+      await commit(ledger, stored(aCommand(1)));
+    });
+
     test('can be read and backed up by others meanwhile', async () => {
       const ledger = await ledgerAt();
       await commit(ledger, stored(aCommand(1)));

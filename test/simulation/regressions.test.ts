@@ -1,4 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { Recorder } from '../../src/cloud/recorder.ts';
+import { DESK_SETTINGS } from '../../src/core/desk/desk.ts';
+import { problem } from '../../src/core/problem.ts';
+import { fail, ok, type Result } from '../../src/core/result.ts';
+import type { CommitReceipt, Ledger, LedgerChange } from '../../src/ports/ledger.ts';
+import { SILENT } from '../../src/ports/log.ts';
+import { SimulatedClock } from '../../simulators/time/simulated-clock.ts';
+import { DeskWorld } from '../support/desk-world.ts';
 import type { EpochMs, FieldPointer, WriteId } from '../../src/core/brand.ts';
 import { resolveWrite } from '../../src/core/command/resolve.ts';
 import type { Write } from '../../src/core/command/write.ts';
@@ -128,6 +136,88 @@ test('a server that is cut off in the middle of everything comes to rest', async
     { atMs: 50_000, do: 'foreign', ref, state: { desired: { power: true } }, locked: false },
   ];
   expect(await violationsOf(planWith(steps))).toEqual([]);
+});
+
+describe('answers that take longer than they are waited for', () => {
+  /** A desk that has seen a command through, and asks for its next one while nothing is delivered. */
+  const asking = (): DeskWorld => {
+    const world = new DeskWorld();
+    world.link(true);
+    world.create({ a: 1 });
+    world.deliverAll();
+    world.act('obeys');
+    world.deliverAll();
+    world.create({ a: 2 });
+    world.deliverAll();
+    // Nobody hears of it.
+    world.delete();
+    world.lose(0);
+    world.send({ type: 'ask' });
+    world.advance(DESK_SETTINGS.answerMs + 1_000);
+    return world;
+  };
+
+  test('seed 1393: a 404 that comes after its get was given up shows that the shadow was deleted', () => {
+    const world = asking();
+    expect(world.mail[0]).toMatchObject({ type: 'absent' });
+    world.deliver(0, { twice: true });
+    expect(world.desk.sight.view).toMatchObject({ incarnation: 2, version: 0 });
+    expect([...world.stored.values()].at(-1)).toMatchObject({
+      status: 'superseded',
+      fields: [{ state: { outcome: 'superseded', by: { kind: 'deleted' } } }],
+    });
+  });
+
+  test('seed 1136: so does a version below the one that was known when it was asked', () => {
+    const world = asking();
+    const [late] = world.mail.splice(0);
+    world.send({
+      type: 'read',
+      serial: late?.type === 'absent' ? late.serial : 0,
+      read: { version: 1, timestamp: 1, state: { reported: { a: 2 } }, metadata: {} },
+    });
+    expect(world.desk.sight.view).toMatchObject({ incarnation: 2, version: 1 });
+  });
+
+  test('a 404 to an older question shows nothing once the view moved on: it may be from before that', () => {
+    const world = asking();
+    const [answer] = world.mail.splice(0);
+    const version = (world.desk.sight.view?.version ?? 0) + 1;
+    world.send({ type: 'accepted', update: { version, state: { reported: { a: 2 } }, metadata: {}, timestamp: 1 } });
+    if (answer !== undefined) world.send(answer);
+    expect(world.desk.sight.view).toMatchObject({ incarnation: 1, version });
+  });
+});
+
+describe('seeds 1743 and 2534: a ledger that fails while several commits are under way', () => {
+  test('gets them in the order in which they were asked for, each once', async () => {
+    const clock = new SimulatedClock();
+    const stored: string[] = [];
+    const waiting: ((result: Result<CommitReceipt>) => void)[] = [];
+    const asked: string[] = [];
+    const ledger: Pick<Ledger, 'commit'> = {
+      commit: (changes) => {
+        asked.push(changes.map((change) => (change.type === 'presence' ? change.presence.thingName : '')).join());
+        return new Promise((resolve) => waiting.push(resolve));
+      },
+    };
+    const recorder = new Recorder({ ledger: ledger as Ledger, clock, log: SILENT }, () => undefined);
+    const change = (thingName: string): LedgerChange =>
+      ({ type: 'presence', presence: { thingName } }) as unknown as LedgerChange;
+    const refused = fail(problem('ledger_unavailable', 'away'));
+    for (const name of ['one', 'two']) recorder.commit([change(name)], (result) => result.ok && stored.push(name));
+    waiting.shift()?.(refused);
+    await clock.advance(500);
+    // The first attempt to store it again takes long; the failure of the second commit comes in meanwhile.
+    waiting.shift()?.(refused);
+    await clock.advance(2_000);
+    while (waiting.length > 0) {
+      waiting.shift()?.(ok({ firstSequence: 0 }));
+      await clock.advance(0);
+    }
+    expect(asked).toEqual(['one', 'two', 'one', 'two']);
+    expect(stored).toEqual(['one', 'two']);
+  });
 });
 
 test('seed 351: an update that came late from an earlier life of a shadow does not make the server ask for ever', async () => {

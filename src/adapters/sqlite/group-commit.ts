@@ -109,7 +109,7 @@ export class GroupCommit {
     for (const [index, { settle }] of batch.entries()) settle(results[index] ?? NO_RESULT);
   }
 
-  #store(batch: readonly Waiting[]): readonly CommitResult[] | 'again' {
+  #store(batch: Waiting[]): readonly CommitResult[] | 'again' {
     try {
       const results = this.#options.store(batch.map(({ changes }) => changes));
       this.#busySince = undefined;
@@ -121,6 +121,8 @@ export class GroupCommit {
       if (failure.busy && this.#mayWait()) return 'again';
       this.#busySince = undefined;
       this.#options.onOutcome(failure);
+      // What was asked for after these must not be stored before them.
+      for (const one of this.#waiting.splice(0)) batch.push(one);
       return batch.map(() => fail(failure.problem));
     }
   }

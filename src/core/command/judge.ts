@@ -105,7 +105,8 @@ function overwriter(field: CommandField, command: Command, view: ShadowView): Su
   // An object asked for as {} stands as long as there is an object, whatever was put into it (R38).
   if (isEmptyObject(field.desired) && isJsonObject(standing)) return undefined;
   const mark = markAt(view.marks.desired, field.field);
-  if (mark === undefined) return { kind: 'unknown', version: view.desiredVersion };
+  // A mark below our own version is of what stood there before: it names nobody who came after us.
+  if (mark === undefined || mark[1] < (command.version ?? 0)) return { kind: 'unknown', version: view.desiredVersion };
   const source = sourceOf(mark);
   if (source.kind === 'command' && source.commandId !== command.id) {
     return { kind: 'command', commandId: source.commandId };

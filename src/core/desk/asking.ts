@@ -1,4 +1,5 @@
 import { epochMs } from '../brand.ts';
+import type { Asked, Desk } from './desk.ts';
 import type { Draft } from './draft.ts';
 
 /**
@@ -26,6 +27,7 @@ export function ask(draft: Draft): void {
   draft.desk.asking = {
     ...rest,
     last: serial,
+    late: withLate(asking.late, asking.pending),
     pending: {
       serial,
       version: sight.view?.version ?? 0,
@@ -49,16 +51,35 @@ export function answered(draft: Draft, serial: number): void {
   if (serial <= asking.answered) return;
   const { pending, retryAt: _, ...rest } = asking;
   const waiting = pending !== undefined && pending.serial > serial ? { pending } : {};
-  draft.desk.asking = { ...rest, ...waiting, answered: serial, failures: 0 };
+  const late = asking.late.filter((one) => one.serial > serial);
+  draft.desk.asking = { ...rest, ...waiting, late, answered: serial, failures: 0 };
+}
+
+/** What was known when number `serial` was asked, however late its answer comes. */
+export function knownWhenAsked({ asking }: Desk, serial: number | undefined): Asked | undefined {
+  if (asking.pending?.serial === serial) return asking.pending;
+  return asking.late.find((one) => one.serial === serial);
+}
+
+/** Longer than any answer may take. */
+const LATE_MAX = 8;
+
+export function withLate(late: readonly Asked[], given: Asked | undefined): readonly Asked[] {
+  return given === undefined ? late : [...late.slice(1 - LATE_MAX), given];
 }
 
 /** No answer, or one that helps nobody: again after a pause that grows. A later number answers earlier questions too. */
 export function unanswered(draft: Draft, serial: number): void {
   const { asking } = draft.desk;
   if (asking.pending?.serial !== serial) return;
-  const { pending: _, ...rest } = asking;
+  const { pending, ...rest } = asking;
   const failures = asking.failures + 1;
-  draft.desk.asking = { ...rest, failures, retryAt: later(draft, failures) };
+  draft.desk.asking = {
+    ...rest,
+    late: withLate(asking.late, pending),
+    failures,
+    retryAt: later(draft, failures),
+  };
 }
 
 /** Full jitter below a ceiling that doubles. */

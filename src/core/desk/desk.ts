@@ -46,24 +46,27 @@ export interface Desk {
   readonly resyncAt: EpochMs | undefined;
 }
 
+/** What was known when a `get` was asked. */
+export interface Asked {
+  readonly serial: number;
+  /** The view's version and incarnation: an answer below that version is a new incarnation. */
+  readonly version: number;
+  readonly incarnation: number;
+  /** Something of ours had landed in that incarnation, so that a 404 means it was deleted. */
+  readonly landed: boolean;
+}
+
 /**
  * `get`s, numbered. `needed`: the number of the first one that answers the present question; satisfied once
- * `answered` has reached it.
+ * `answered` has reached it. `late`: those that were given up; where answers take long, no other ones ever come.
  */
 export interface Asking {
   readonly last: number;
   readonly answered: number;
   readonly needed: number;
-  readonly pending?: {
-    readonly serial: number;
-    /** The view's version and incarnation when it was asked: an answer below that version is a new incarnation. */
-    readonly version: number;
-    readonly incarnation: number;
-    /** Something of ours had landed in that incarnation, so that a 404 means it was deleted. */
-    readonly landed: boolean;
-    /** When the answer counts as lost; absent until the request was sent. */
-    readonly until?: EpochMs;
-  };
+  /** `until`: when the answer counts as lost; absent until the request was sent. */
+  readonly pending?: Asked & { readonly until?: EpochMs };
+  readonly late: readonly Asked[];
   readonly failures: number;
   readonly retryAt?: EpochMs;
 }

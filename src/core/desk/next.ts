@@ -7,7 +7,7 @@ import type { Write } from '../command/write.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { ShadowRef } from '../shadow/shadow-ref.ts';
 import type { ShadowView } from '../view/view.ts';
-import { ask, asked, need, unanswered } from './asking.ts';
+import { ask, asked, need, unanswered, withLate } from './asking.ts';
 import { checkDeadlines, refuseOffline, syncClocks } from './deadlines.ts';
 import type { Desk, DeskContext, DeskEvent, DeskStep } from './desk.ts';
 import { Draft } from './draft.ts';
@@ -61,7 +61,7 @@ export function openDesk(ref: ShadowRef, kept: Kept, presence: Presence): Desk {
     pause: undefined,
     nudge: undefined,
     resyncAt: undefined,
-    asking: { last: 0, answered: 0, needed: mustAsk ? 1 : 0, failures: 0 },
+    asking: { last: 0, answered: 0, needed: mustAsk ? 1 : 0, late: NONE_LATE, failures: 0 },
     overdue: NONE_OVERDUE,
     alone: NONE_ALONE,
   };
@@ -69,6 +69,7 @@ export function openDesk(ref: ShadowRef, kept: Kept, presence: Presence): Desk {
 
 const NONE_OVERDUE: Desk['overdue'] = new Map();
 const NONE_ALONE: Desk['alone'] = new Set();
+const NONE_LATE: Desk['asking']['late'] = [];
 
 const byId = (left: { readonly id: string }, right: { readonly id: string }): number => (left.id < right.id ? -1 : 1);
 
@@ -205,8 +206,8 @@ function onUnpublished(draft: Draft, { writeId, sent }: Extract<DeskEvent, { typ
 function onLink(draft: Draft, up: boolean): void {
   if (up === draft.desk.linked) return;
   draft.desk.linked = up;
-  const { pending: _, retryAt: __, ...asking } = draft.desk.asking;
-  draft.desk.asking = { ...asking, failures: 0 };
+  const { pending, retryAt: _, ...asking } = draft.desk.asking;
+  draft.desk.asking = { ...asking, late: withLate(asking.late, pending), failures: 0 };
   if (up) {
     if (draft.desk.commands.size > 0 || draft.desk.lane !== undefined) need(draft);
     return;

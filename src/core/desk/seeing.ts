@@ -8,7 +8,7 @@ import type { JsonObject } from '../json/json.ts';
 import { leavesOf } from '../json/json-pointer.ts';
 import { newIncarnation, seeAccepted, seeSnapshot, type AcceptedUpdate, type ReadShadow } from '../view/sight.ts';
 import { absentView, commandSource, foreignSource } from '../view/view.ts';
-import { answered, need, unanswered } from './asking.ts';
+import { answered, knownWhenAsked, need, unanswered } from './asking.ts';
 import type { Draft } from './draft.ts';
 import { landed } from './landing.ts';
 
@@ -36,12 +36,14 @@ export function onAccepted(draft: Draft, update: AcceptedUpdate): void {
 }
 
 export function onRead(draft: Draft, read: ReadShadow, serial: number | undefined): void {
-  const { pending } = draft.desk.asking;
+  const asked = knownWhenAsked(draft.desk, serial);
   const known = draft.desk.sight.view;
-  const ours = pending !== undefined && pending.serial === serial;
   // Lower than what the service had told us before we asked: its versions started anew.
   const reset =
-    ours && known !== undefined && pending.incarnation === known.incarnation && read.version < pending.version;
+    asked !== undefined &&
+    known !== undefined &&
+    asked.incarnation === known.incarnation &&
+    read.version < asked.version;
   if (reset) draft.desk.sight = newIncarnation(draft.desk.sight, { ref: draft.desk.ref, now: draft.now });
   const { sight, seen } = seeSnapshot(draft.desk.sight, read, { ref: draft.desk.ref, now: draft.now });
   draft.desk.sight = sight;
@@ -59,12 +61,15 @@ export function onRead(draft: Draft, read: ReadShadow, serial: number | undefine
 /** 404: it does not exist. Whether it ever did in this life decides whether something was deleted. */
 export function onAbsent(draft: Draft, serial: number): void {
   const { pending } = draft.desk.asking;
+  const asked = knownWhenAsked(draft.desk, serial);
   const known = draft.desk.sight.view;
   const place = { ref: draft.desk.ref, now: draft.now };
   if (known === undefined) {
     draft.desk.sight = { ...draft.desk.sight, view: absentView(place.ref, 1, place.now) };
-  } else if (pending?.serial === serial && pending.incarnation === known.incarnation) {
-    if (pending.version > 0 || pending.landed) draft.desk.sight = newIncarnation(draft.desk.sight, place);
+  } else if (asked?.incarnation === known.incarnation) {
+    // What came in after an earlier question may be of the next life already.
+    const conclusive = asked === pending || asked.version === known.version;
+    if (conclusive && (asked.version > 0 || asked.landed)) draft.desk.sight = newIncarnation(draft.desk.sight, place);
   }
   answered(draft, serial);
   draft.desk.fresh = true;
