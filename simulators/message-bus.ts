@@ -5,6 +5,8 @@ import type { Transport } from '../src/ports/transport.ts';
 import { parseShadowTopic } from '../src/protocol/topics.ts';
 import type { PolicyRule } from './access/access.ts';
 import { Broker } from './broker/broker.ts';
+import { MessageRate } from './broker/message-rate.ts';
+import { AWS_QUOTAS } from './broker/quotas.ts';
 import { Presence, type PresenceEvent } from './broker/presence.ts';
 import type { Requester } from './shadow-service/shadow-gateway.ts';
 import type { ServiceRequest } from './shadow-service/shadow-service.ts';
@@ -41,6 +43,9 @@ export interface EmbeddedOptions {
   readonly mqtt: string;
   readonly mqtts?: TlsEndpoint;
   readonly policies: readonly PolicyRule[];
+  readonly quotas: 'aws' | 'none';
+  /** 0: no limit. */
+  readonly messagesPerSecondPerConnection: number;
 }
 
 export async function embeddedBroker(options: EmbeddedOptions, hooks: BusHooks): Promise<MessageBus> {
@@ -50,7 +55,10 @@ export async function embeddedBroker(options: EmbeddedOptions, hooks: BusHooks):
   const announce = (event: PresenceEvent | undefined) => {
     if (event !== undefined) hooks.announce(event.topic, event.body);
   };
+  const perSecond = options.messagesPerSecondPerConnection;
   const broker: Broker = await Broker.open({
+    ...(options.quotas === 'none' ? {} : { quotas: AWS_QUOTAS }),
+    ...(perSecond === 0 ? {} : { rate: new MessageRate(perSecond, hooks.now) }),
     ...(access === undefined
       ? {}
       : {

@@ -33,6 +33,8 @@ export interface SimulatorOptions {
   readonly data?: string;
   /** Limits and open questions; what is left out is as on AWS. */
   readonly rules?: Partial<ShadowRules>;
+  /** Filters per SUBSCRIBE, subscriptions per connection, length and levels of topics, QoS 2: as on AWS unless `none`. */
+  readonly quotas?: 'aws' | 'none';
   /** AWS's rates (`AWS_THROTTLE`); off by default. */
   readonly throttle?: ThrottleLimits;
   /** Is an update that came over HTTP told on `update/accepted` too? Default yes; nothing public settles it. */
@@ -141,6 +143,10 @@ async function openStore(directory: string | undefined): Promise<Result<ShadowSt
 
 function busFor(options: SimulatorOptions, hooks: Parameters<typeof outsideBroker>[1]): Promise<MessageBus> {
   if (options.broker !== undefined) return Promise.resolve(outsideBroker(options.broker, hooks));
-  const { mqtt = ANY_PORT, mqtts, policies = [] } = options;
-  return embeddedBroker({ mqtt, policies, ...(mqtts === undefined ? {} : { mqtts }) }, hooks);
+  const { mqtt = ANY_PORT, mqtts, policies = [], quotas = 'aws', throttle = NO_THROTTLE } = options;
+  const { messagesPerSecondPerConnection } = throttle;
+  return embeddedBroker(
+    { mqtt, policies, quotas, messagesPerSecondPerConnection, ...(mqtts === undefined ? {} : { mqtts }) },
+    hooks,
+  );
 }

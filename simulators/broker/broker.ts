@@ -6,6 +6,8 @@ import { problem } from '../../src/core/problem.ts';
 import { done, fail, ok, type Result } from '../../src/core/result.ts';
 import { dropOnlyTrueDuplicates } from './duplicates.ts';
 import { Interest } from './interest.ts';
+import type { MessageRate } from './message-rate.ts';
+import { ConnectionQuotas, type Packet, type Quotas } from './quotas.ts';
 import { WriteBatch } from './write-batch.ts';
 
 /** What the broker asks about every connection and message. */
@@ -18,6 +20,10 @@ export interface BrokerHooks {
   readonly receiving?: (client: Client, topic: string) => 'allow' | 'deny';
   /** Every message that a client published, in order of arrival; wills come with `will`. */
   readonly published?: (message: PublishedMessage) => void;
+  /** Left out: none. */
+  readonly quotas?: Quotas;
+  /** Left out: as many messages as anybody likes. */
+  readonly rate?: MessageRate;
   readonly connected?: (client: Client) => void;
   readonly disconnected?: (client: Client, why: ClosedBy) => void;
 }
@@ -49,6 +55,7 @@ export class Broker {
   readonly interest = new Interest();
   readonly #aedes: Aedes;
   readonly #hooks: BrokerHooks;
+  readonly #quotas: ConnectionQuotas | undefined;
   readonly #servers = new Set<Server>();
   readonly #sockets = new Set<Socket>();
   readonly #writes = new WriteBatch();
@@ -57,6 +64,7 @@ export class Broker {
   private constructor(aedes: Aedes, hooks: BrokerHooks) {
     this.#aedes = aedes;
     this.#hooks = hooks;
+    if (hooks.quotas !== undefined) this.#quotas = new ConnectionQuotas(hooks.quotas);
   }
 
   static async open(hooks: BrokerHooks): Promise<Broker> {
@@ -84,7 +92,9 @@ export class Broker {
       this.#sockets.add(socket);
       this.#writes.attach(socket);
       socket.once('close', () => this.#sockets.delete(socket));
-      this.#aedes.handle(socket);
+      // Types say that nothing comes back; the library's own tests use what does.
+      const client = this.#aedes.handle(socket) as unknown as Insides;
+      client._parser.prependListener('packet', (packet: IncomingPacket) => this.#judge(client, packet));
     };
     const server =
       tls === undefined
@@ -127,9 +137,24 @@ export class Broker {
     await Promise.all(closed);
   }
 
+  /** Before the library sees the packet; what it shall not carry out is changed into something without effect. */
+  #judge(client: Insides, packet: IncomingPacket): void {
+    const judgement = this.#quotas?.judge(packet, client.version) ?? 'pass';
+    const tooMany = packet.cmd === 'publish' && this.#hooks.rate?.take(client as unknown as Client, 'in') === false;
+    if (typeof judgement === 'number') {
+      this.#closedBy.set(client as unknown as Client, 'denied');
+      client.disconnect({ reasonCode: judgement });
+      packet.cmd = 'refused';
+    } else if (judgement === 'ignore' || tooMany) {
+      packet.ignored = true;
+      packet.subscriptions = [];
+      if (packet.cmd === 'subscribe') delete packet.messageId;
+    }
+  }
+
   #install(): void {
     const aedes = this.#aedes;
-    const { connecting, publishing, subscribing, receiving, published } = this.#hooks;
+    const { connecting, publishing, subscribing, receiving, published, rate } = this.#hooks;
     aedes.authenticate = (client, _username, _password, callback) => {
       if (connecting?.(client) === 'deny') return callback(notAuthorized(), false);
       // A session that starts clean has no subscriptions, whatever an earlier one of that name had.
@@ -138,6 +163,7 @@ export class Broker {
     };
     aedes.authorizePublish = (client, packet, callback) => {
       if (client === null) return callback(null);
+      if ((packet as IncomingPacket).ignored === true) return ignore(packet, callback);
       const { topic, payload } = packet;
       const refusal = publishRefusal(packet) ?? publishing?.(client, topic);
       if (refusal === 'deny') {
@@ -151,15 +177,21 @@ export class Broker {
       published?.({ client, topic, payload: typeof payload === 'string' ? Buffer.from(payload) : payload, will });
     };
     aedes.authorizeSubscribe = (client, subscription, callback) => {
-      if (subscribing?.(client, subscription.topic) === 'deny') return callback(null, null);
-      this.interest.add(client.id, subscription.topic);
+      const { topic } = subscription;
+      if (this.#quotas?.subscribe(client, topic) === false) return callback(null, null);
+      if (subscribing?.(client, topic) === 'deny') return callback(null, null);
+      this.interest.add(client.id, topic);
       callback(null, subscription);
     };
-    if (receiving !== undefined) {
-      aedes.authorizeForward = (client, packet) => (receiving(client, packet.topic) === 'deny' ? null : packet);
+    if (receiving !== undefined || rate !== undefined) {
+      aedes.authorizeForward = (client, packet) =>
+        receiving?.(client, packet.topic) === 'deny' || rate?.take(client, 'out') === false ? null : packet;
     }
     aedes.on('unsubscribe', (filters, client) => {
-      for (const filter of filters) this.interest.remove(client.id, filter);
+      for (const filter of filters) {
+        this.interest.remove(client.id, filter);
+        this.#quotas?.unsubscribe(client, filter);
+      }
     });
     aedes.on('sessionExpired', (client) => this.interest.forget(client.id));
     aedes.on('keepaliveTimeout', (client) => this.#closedBy.set(client, 'keep_alive'));
@@ -177,6 +209,26 @@ export class Broker {
     if ((client as unknown as { _disconnected: boolean })._disconnected) return 'client';
     return this.#closedBy.get(client) ?? 'lost';
   }
+}
+
+/** What the library keeps to itself. */
+interface Insides {
+  readonly version: number;
+  readonly _parser: { prependListener(event: 'packet', listener: (packet: IncomingPacket) => void): void };
+  disconnect(reason: { reasonCode: number }): void;
+}
+
+interface IncomingPacket extends Packet {
+  cmd: string;
+  subscriptions?: NonNullable<Packet['subscriptions']>;
+  messageId?: number;
+  ignored?: boolean;
+}
+
+/** Neither published nor acknowledged: the library believes that it answered already. */
+function ignore(packet: object, callback: (error?: Error | null) => void): void {
+  (packet as { _notAuthorized?: boolean })._notAuthorized = true;
+  callback(null);
 }
 
 /** What a client publishes and nobody listens to is done with at once: requests to the shadow service, before all. */

@@ -6,10 +6,20 @@ export interface ThrottleLimits {
   readonly requestsPerSecondPerThing: number;
   /** Requests of one connection that have no answer yet. 0: no limit. Needs an answer that takes time: a delay. */
   readonly inFlightPerConnection: number;
+  /** Messages of one connection, each way; the broker discards what is more. 0: no limit. */
+  readonly messagesPerSecondPerConnection: number;
 }
 
-export const NO_THROTTLE: ThrottleLimits = { requestsPerSecondPerThing: 0, inFlightPerConnection: 0 };
-export const AWS_THROTTLE: ThrottleLimits = { requestsPerSecondPerThing: 20, inFlightPerConnection: 10 };
+export const NO_THROTTLE: ThrottleLimits = {
+  requestsPerSecondPerThing: 0,
+  inFlightPerConnection: 0,
+  messagesPerSecondPerConnection: 0,
+};
+export const AWS_THROTTLE: ThrottleLimits = {
+  requestsPerSecondPerThing: 20,
+  inFlightPerConnection: 10,
+  messagesPerSecondPerConnection: 100,
+};
 
 const THINGS_MAX = 100_000;
 

@@ -21,6 +21,7 @@ interface RunOptions {
   readonly data?: string;
   readonly rules?: string;
   readonly rates?: boolean;
+  readonly quotas: boolean;
 }
 
 /** `shadowctl sim`: the local cloud, until it is told to stop; and the verbs that steer a running one. */
@@ -36,7 +37,8 @@ export function define(command: Command, cli: Cli): void {
     .option('--broker <url>', 'serve shadows on this broker instead of an own one (mqtt:// or mqtts://)')
     .option('--data <directory>', 'keep shadows there; without it they are in memory')
     .option('--rules <file>', 'limits and open questions of the service (JSON, see docs/SHADOW-SERVICE.md)')
-    .option('--rates', 'enforce the rates of AWS: 20 requests a second per thing, 10 in flight')
+    .option('--rates', 'enforce the rates of AWS: 20 requests a second per thing, 10 in flight, 100 messages a second')
+    .option('--no-quotas', 'let pass what AWS refuses: QoS 2, long topics, more than 8 filters at once or 50 in all')
     .action(cli.action((options: RunOptions) => run(options, cli)))
     .addHelpText('after', HELP);
   defineControl(command, cli);
@@ -61,6 +63,7 @@ async function simulatorOptions(options: RunOptions): Promise<Result<SimulatorOp
     mqtt: options.mqtt,
     http: options.http,
   };
+  if (!options.quotas) settled.quotas = 'none';
   if (options.data !== undefined) settled.data = options.data;
   if (options.broker !== undefined) {
     const broker = await outsideBroker(options.broker, options);
