@@ -7,7 +7,7 @@ import { SystemRandom } from './adapters/system/random.ts';
 import type { ThingName } from './core/brand.ts';
 import type { ReconcileLimits } from './core/reconcile/limits.ts';
 import { ok, type Result } from './core/result.ts';
-import { Device, type DeviceOptions, type DeviceShadow } from './device/device.ts';
+import { Device, type DeviceDirect, type DeviceOptions, type DeviceShadow } from './device/device.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Journal } from './ports/journal.ts';
 import { SILENT, type Log } from './ports/log.ts';
@@ -34,12 +34,14 @@ export interface DeviceSetup {
   readonly random?: Random;
   readonly log?: Log;
   readonly limits?: Partial<ReconcileLimits>;
+  /** Groups and topics of direct commands; `device.onCommand` offers them. */
+  readonly direct?: DeviceDirect;
   readonly failpoint?: DeviceOptions['failpoint'];
 }
 
 /** A device of this process: MQTT, a journal, the system's clock, and the reconciler over them. Not started yet. */
 export function composeDevice(setup: DeviceSetup): Result<Device> {
-  const { thingName, shadows, limits, failpoint } = setup;
+  const { thingName, shadows, limits, direct, failpoint } = setup;
   const clock = setup.clock ?? new SystemClock();
   const random = setup.random ?? new SystemRandom();
   const log = setup.log ?? SILENT;
@@ -57,6 +59,7 @@ export function composeDevice(setup: DeviceSetup): Result<Device> {
       random,
       log,
       ...(limits === undefined ? {} : { limits }),
+      ...(direct === undefined ? {} : { direct }),
       ...(failpoint === undefined ? {} : { failpoint }),
     }),
   );

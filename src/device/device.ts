@@ -1,13 +1,15 @@
 import { monotonicMs, type FieldPointer, type ThingName } from '../core/brand.ts';
 import { overlaps } from '../core/json/json-pointer.ts';
 import type { Model } from '../core/model/model.ts';
+import type { DirectLimits } from '../core/direct/device-state.ts';
 import { problem } from '../core/problem.ts';
 import { fullJitter } from '../core/reconcile/backoff.ts';
 import { DEFAULT_LIMITS, type ReconcileLimits } from '../core/reconcile/limits.ts';
 import { dependencyCircle } from '../core/reconcile/plan.ts';
-import { done, fail, type Result } from '../core/result.ts';
+import { done, fail, ok, type Result } from '../core/result.ts';
 import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
 import { isShadowMessageKind, parseShadowMessage } from '../protocol/shadow-messages.ts';
+import { directTopics, parseGroupName, type DirectTopicTemplates } from '../protocol/direct-topics.ts';
 import { parseShadowTopic } from '../protocol/topics.ts';
 import type { Cancel, Clock } from '../ports/clock.ts';
 import type { Journal, JournalDamage } from '../ports/journal.ts';
@@ -15,8 +17,10 @@ import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import type { StateAdapter } from '../ports/state-adapter.ts';
 import type { IncomingMessage, Subscription, Transport } from '../ports/transport.ts';
+import type { CommandOffer } from './command-handler.ts';
+import { DirectCommands } from './direct-commands.ts';
 import { eventOf } from './inbox.ts';
-import type { Failpoint } from './pass.ts';
+import type { Failpoint } from './failpoint.ts';
 import { ShadowReconciler } from './shadow-reconciler.ts';
 
 /** One shadow of the device: which model it follows and which adapters drive its fields. */
@@ -35,8 +39,18 @@ export interface DeviceOptions {
   readonly random: Random;
   readonly log: Log;
   readonly limits?: Partial<ReconcileLimits>;
+  readonly direct?: DeviceDirect;
   /** For tests that end the process at a named point. */
   readonly failpoint?: (name: Failpoint) => void;
+}
+
+/** How direct commands reach the device; it listens only if commands are offered by `onCommand`. */
+export interface DeviceDirect {
+  /** Groups whose requests it takes as well. */
+  readonly groups?: readonly string[];
+  /** Where the fleet has other topics than `cmd/{thing}/req` and so on. */
+  readonly topics?: DirectTopicTemplates;
+  readonly limits?: Partial<DirectLimits>;
 }
 
 /** Connections in a row within a minute that look like a second device with the same client id (A16). */
@@ -52,6 +66,8 @@ export class Device {
   readonly #options: DeviceOptions;
   readonly #log: Log;
   readonly #shadows = new Map<string, ShadowReconciler>();
+  readonly #offers = new Map<string, CommandOffer>();
+  #direct: DirectCommands | undefined;
   readonly #cancels: Cancel[] = [];
   #ups: number[] = [];
   #pendingUp: Cancel | undefined;
@@ -63,15 +79,28 @@ export class Device {
   }
 
   /**
+   * Offers a direct command, before `start`. Beside the shadows, on the same connection and in the same journal.
+   *
+   * Errors   `invalid_config` for a name that is taken; `start` tells the rest.
+   */
+  onCommand(name: string, offer: CommandOffer): Result<void> {
+    if (this.#offers.has(name)) return fail(problem('invalid_config', `the command ${name} is offered twice`));
+    this.#offers.set(name, offer);
+    return done;
+  }
+
+  /**
    * Opens the journal, takes up what it says, subscribes and connects. A broker that is not there is no failure: the
    * transport goes on trying.
    *
-   * Errors   `journal_unavailable`, `journal_locked`; `invalid_config` for overlapping adapters; `invalid_model` for a circle of
-   *          dependencies.
+   * Errors   `journal_unavailable`, `journal_locked`; `invalid_config` for overlapping adapters and for a command with an
+   *          impossible name or schema; `invalid_model` for a circle of dependencies.
    */
   async start(): Promise<Result<void>> {
     const checked = this.#check();
     if (!checked.ok) return checked;
+    const direct = this.#composeDirect();
+    if (!direct.ok) return direct;
     const opened = await this.#options.journal.open();
     if (!opened.ok) return opened;
     if (opened.value.damage !== undefined) this.#tellDamage(opened.value.damage);
@@ -98,12 +127,18 @@ export class Device {
       this.#shadows.set(reconciler.key, reconciler);
       await reconciler.start();
     }
+    this.#direct = direct.value;
+    this.#direct?.resume(opened.value.records);
     return this.#connect();
   }
 
   /** The reconcilers by shadow key, for status and tests. */
   get shadows(): ReadonlyMap<string, ShadowReconciler> {
     return this.#shadows;
+  }
+
+  get direct(): DirectCommands | undefined {
+    return this.#direct;
   }
 
   /** Finishes or journals what is under way within the grace, then disconnects. May be called twice. */
@@ -114,7 +149,9 @@ export class Device {
 
   async #stop(graceMs: number): Promise<void> {
     this.#pendingUp?.();
+    const direct = this.#direct?.stop(graceMs);
     await Promise.all([...this.#shadows.values()].map((shadow) => shadow.stop(graceMs)));
+    await direct;
     for (const cancel of this.#cancels.splice(0)) cancel();
     await this.#options.transport.stop();
     await this.#options.journal.close();
@@ -139,6 +176,37 @@ export class Device {
       }
     }
     return done;
+  }
+
+  #composeDirect(): Result<DirectCommands | undefined> {
+    if (this.#offers.size === 0) return ok(undefined);
+    const { thingName, transport, journal, clock, direct, failpoint } = this.#options;
+    const topics = directTopics(direct?.topics);
+    if (!topics.ok) return topics;
+    for (const group of direct?.groups ?? []) {
+      const named = parseGroupName(group);
+      if (!named.ok) return fail(problem('invalid_config', named.problem.message, { at: group }));
+    }
+    const commands = new DirectCommands({
+      thingName,
+      topics: topics.value,
+      groups: direct?.groups ?? [],
+      transport,
+      journal,
+      clock,
+      log: this.#log,
+      ...(direct?.limits === undefined ? {} : { limits: direct.limits }),
+      failpoint: failpoint ?? (() => undefined),
+      // What it did shows in the shadows as soon as it is read.
+      onEnded: () => {
+        for (const shadow of this.#shadows.values()) shadow.handle({ type: 'local_change' });
+      },
+    });
+    for (const [name, offer] of this.#offers) {
+      const offered = commands.offer(name, offer);
+      if (!offered.ok) return offered;
+    }
+    return ok(commands);
   }
 
   async #connect(): Promise<Result<void>> {
@@ -168,22 +236,26 @@ export class Device {
       ...(classic ? [`$aws/things/${thingName}/shadow`] : []),
       ...(named ? [`$aws/things/${thingName}/shadow/name/+`] : []),
     ];
-    return prefixes.flatMap((prefix) =>
+    const ofShadows = prefixes.flatMap((prefix) =>
       ['get/+', 'update/delta', 'update/accepted', 'update/rejected', 'delete/accepted'].map((suffix) => ({
         filter: `${prefix}/${suffix}`,
         qos: 0 as const,
       })),
     );
+    return [...ofShadows, ...(this.#direct?.subscriptions() ?? [])];
   }
 
   #up(): void {
     const { clock, random } = this.#options;
     const now = clock.monotonic();
     this.#ups = [...this.#ups.filter((at) => now - at < FLAP_WINDOW_MS), now];
-    const tellShadows = (): void => {
+    const tellAll = (): void => {
       for (const shadow of this.#shadows.values()) shadow.handle({ type: 'up' });
+      this.#direct?.handle({ type: 'up' });
+      // Without a shadow nobody tells the time but the device's own clock.
+      if (this.#shadows.size === 0) this.#direct?.serviceTime({ at: clock.wall(), since: clock.monotonic() });
     };
-    if (this.#ups.length <= FLAPS_MAX) return tellShadows();
+    if (this.#ups.length <= FLAPS_MAX) return tellAll();
     // Two devices that kick each other would ask for everything at every kick.
     this.#log.error(
       { connections: this.#ups.length },
@@ -192,7 +264,7 @@ export class Device {
     const attempt = this.#ups.length - FLAPS_MAX + 3;
     const delayMs = fullJitter({ attempt, baseMs: 1_000, capMs: FLAP_CAP_MS, fraction: random.fraction() });
     this.#pendingUp?.();
-    this.#pendingUp = clock.at(monotonicMs(now + delayMs), tellShadows);
+    this.#pendingUp = clock.at(monotonicMs(now + delayMs), tellAll);
   }
 
   #down(code: string): void {
@@ -200,10 +272,12 @@ export class Device {
     this.#pendingUp = undefined;
     this.#log.info({ code }, 'the connection is down');
     for (const shadow of this.#shadows.values()) shadow.handle({ type: 'down' });
+    this.#direct?.handle({ type: 'down' });
   }
 
   /** One bad message never stops the stream (A17). */
   #receive({ topic, payload }: IncomingMessage): void {
+    if (this.#direct?.receive(topic, payload) === true) return;
     const parsed = parseShadowTopic(topic);
     if (parsed === undefined || !isShadowMessageKind(parsed.kind)) return;
     const shadow = this.#shadows.get(shadowKey(parsed.ref));
@@ -218,7 +292,9 @@ export class Device {
       return;
     }
     const event = eventOf(message.value);
-    if (event !== undefined) shadow.handle(event);
+    if (event === undefined) return;
+    shadow.handle(event);
+    this.#direct?.serviceTime(shadow.state.service);
   }
 
   #tellDamage(damage: JournalDamage): void {

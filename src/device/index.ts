@@ -1,6 +1,7 @@
 /** The door `shadowctl/device`: what a device needs, and nothing of server, store or simulators. */
-export { Device, type DeviceOptions, type DeviceShadow } from './device.ts';
-export type { Failpoint } from './pass.ts';
+export { Device, type DeviceDirect, type DeviceOptions, type DeviceShadow } from './device.ts';
+export type { CommandAnswer, CommandCall, CommandHandler, CommandOffer } from './command-handler.ts';
+export type { Failpoint } from './failpoint.ts';
 export { DEFAULT_LIMITS, type ReconcileLimits } from '../core/reconcile/limits.ts';
 export { NO_MODEL, type FieldAnnotations, type FieldValue, type Model } from '../core/model/model.ts';
 export { parsePointer } from '../core/json/json-pointer.ts';

@@ -14,6 +14,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import type { AdapterHost } from './adapter-host.ts';
+import type { Failpoint } from './failpoint.ts';
 import { callGroup } from './group-call.ts';
 
 /** What a pass works with. The memory is the caller's: late answers of slow adapters reach it between two steps. */
@@ -37,14 +38,6 @@ export interface PassContext {
   /** Named points at which tests end the process. */
   readonly failpoint: (name: Failpoint) => void;
 }
-
-export type Failpoint =
-  | 'device.afterReceive'
-  | 'device.beforeJournal'
-  | 'device.afterJournal.beforeApply'
-  | 'device.afterApply.beforeReadback'
-  | 'device.afterReadback.beforeReport'
-  | 'device.afterReport.beforeAck';
 
 /** A pass that still finds work after so many rounds is going in circles. */
 const ROUNDS_MAX = 64;

@@ -24,7 +24,8 @@ import type { Random } from '../ports/random.ts';
 import type { StateAdapter } from '../ports/state-adapter.ts';
 import type { Transport } from '../ports/transport.ts';
 import { AdapterHost } from './adapter-host.ts';
-import { runPass, type Failpoint, type PassContext } from './pass.ts';
+import type { Failpoint } from './failpoint.ts';
+import { runPass, type PassContext } from './pass.ts';
 
 export interface ShadowReconcilerOptions {
   readonly ref: ShadowRef;

@@ -12,10 +12,13 @@ import { AWS_RULES, type ShadowRules } from '../../src/core/shadow/limits.ts';
 import { done } from '../../src/core/result.ts';
 import type { ShadowDocument } from '../../src/core/shadow/document.ts';
 import { parseShadowRef } from '../../src/core/shadow/shadow-ref.ts';
-import { Device } from '../../src/device/device.ts';
-import type { Failpoint } from '../../src/device/pass.ts';
+import type { DirectRequest, DirectResponse } from '../../src/core/direct/messages.ts';
+import type { CommandOffer } from '../../src/device/command-handler.ts';
+import { Device, type DeviceDirect } from '../../src/device/device.ts';
+import type { Failpoint } from '../../src/device/failpoint.ts';
 import type { Journal } from '../../src/ports/journal.ts';
 import type { StateAdapter } from '../../src/ports/state-adapter.ts';
+import { parseDirectResponse } from '../../src/protocol/direct-messages.ts';
 import { compileModel } from '../../src/protocol/model-schema.ts';
 import { parseShadowTopic, shadowTopic } from '../../src/protocol/topics.ts';
 import { thing } from './test-device.ts';
@@ -42,6 +45,8 @@ export class DeviceWorld {
   deliver: (messages: readonly Answer[]) => readonly Answer[] = (messages) => messages;
   /** Requests that return true never reach the service. */
   swallow: (kind: string, body: JsonObject) => boolean = () => false;
+  /** What the device published about direct commands. */
+  readonly responses: DirectResponse[] = [];
   device: Device | undefined;
   readonly journal: Journal = new MemoryJournal();
   readonly logged: { level: string; message: string; fields: object }[] = [];
@@ -71,7 +76,9 @@ export class DeviceWorld {
       log: this.#log(),
       limits: options.limits ?? {},
       ...(options.failpoint === undefined ? {} : { failpoint: options.failpoint }),
+      ...(options.direct === undefined ? {} : { direct: options.direct }),
     });
+    for (const [name, offer] of Object.entries(options.offers ?? {})) this.device.onCommand(name, offer);
     const started = this.device.start();
     await this.clock.advance(50);
     const result = await started;
@@ -145,7 +152,24 @@ export class DeviceWorld {
     return this.clock.advance(ms);
   }
 
+  /** A direct request, on the thing's own topic or on a group's. */
+  ask(request: Partial<DirectRequest> & { id: string }, topic = 'cmd/thing/req'): void {
+    const issuedAt = this.clock.wall();
+    const whole = { name: 'ring', args: {}, issuedAt, expiresAt: issuedAt + 300_000, attempt: 1, ...request };
+    this.network.publish(topic, Buffer.from(JSON.stringify(whole)));
+  }
+
+  /** What the device answered to an id, without the announcements that it took it. */
+  answers(id: string): DirectResponse[] {
+    return this.responses.filter((response) => response.id === id && response.status !== 'accepted');
+  }
+
   #request({ topic, payload, from }: WireMessage): void {
+    if (topic === 'cmd/thing/resp') {
+      const response = parseDirectResponse(payload);
+      if (!response.ok) throw new Error(`no direct response: ${response.problem.message}`);
+      this.responses.push(response.value);
+    }
     const parsed = parseShadowTopic(topic);
     if (parsed === undefined) return;
     const { kind } = parsed;
@@ -188,6 +212,8 @@ export interface BootOptions {
   readonly reconnectMaxMs?: number;
   readonly journal?: Journal;
   readonly failpoint?: (name: Failpoint) => void;
+  readonly offers?: Readonly<Record<string, CommandOffer>>;
+  readonly direct?: DeviceDirect;
 }
 
 export interface Answer {

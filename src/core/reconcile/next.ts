@@ -434,8 +434,12 @@ class Conversation {
     return { desired: objectFromLeaves(still.map(({ field, value }) => [field, value])), version: view.version };
   }
 
-  #reportAccepted({ version }: AcceptedPatch): void {
+  #reportAccepted({ version, stampS }: AcceptedPatch): void {
     const draft = this.#draft;
+    // Where no get found a shadow, the answer to the report that creates it is the first to tell the time.
+    if (draft.service === undefined && stampS !== undefined) {
+      draft.service = { at: epochMs(stampS * 1_000), since: this.#context.now };
+    }
     if (draft.report?.adopting === true) draft.adoptConflicts = 0;
     this.#reportEnded();
     draft.reportsRefused = 0;
