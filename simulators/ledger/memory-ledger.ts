@@ -1,4 +1,4 @@
-import { inScope } from '../../src/core/access/decide.ts';
+import { inScope, type Scope } from '../../src/core/access/decide.ts';
 import { fitsPattern } from '../../src/core/access/pattern.ts';
 import type { ClientToken, CommandId, EpochMs, ThingName } from '../../src/core/brand.ts';
 import { VERDICT_OF, type Command, type TimelineEntry } from '../../src/core/command/command.ts';
@@ -176,16 +176,15 @@ export class MemoryLedger implements Ledger {
     return ok([...this.#rules.values()]);
   }
 
-  async overview(olderThan: readonly EpochMs[]): Promise<Result<FleetOverview>> {
-    const drift = this.#driftMatching({}).filter((entry) => isListed(entry, {}));
+  async overview(scope?: Scope): Promise<Result<FleetOverview>> {
+    const drift = this.#driftMatching(scope === undefined ? {} : { scope }).filter((entry) => isListed(entry, {}));
+    const shelves = new Map([...this.#shelves].filter(([, { ref }]) => inScope(scope, ref)));
     const keys = (entries: readonly DriftEntry[]): Set<string> => new Set(entries.map(({ ref }) => shadowKey(ref)));
-    const pending = [...this.#shelves]
-      .filter(([, { commands }]) => [...commands.values()].some(isOpen))
-      .map(([key]) => key);
-    const things = new Set([...this.#shelves.values()].map(({ ref }) => ref.thingName));
+    const pending = [...shelves].filter(([, { commands }]) => [...commands.values()].some(isOpen)).map(([key]) => key);
+    const things = new Set([...shelves.values()].map(({ ref }) => ref.thingName));
     const states = [...things].map((thing) => this.#presence.get(thing)?.state ?? 'unknown');
     const count = (wanted: Presence['state']): number => states.filter((state) => state === wanted).length;
-    const total = this.#shelves.size;
+    const total = shelves.size;
     return ok({
       things: { online: count('online'), offline: count('offline'), unknown: count('unknown') },
       shadows: {
@@ -195,7 +194,6 @@ export class MemoryLedger implements Ledger {
         refused: keys(drift.filter(({ cause }) => cause === 'refused')).size,
         inSync: total - new Set([...pending, ...keys(drift)]).size,
       },
-      driftOlderThan: olderThan.map((instant) => drift.filter(({ firstSeenAt }) => firstSeenAt < instant).length),
     });
   }
 

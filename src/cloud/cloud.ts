@@ -1,4 +1,5 @@
 import type { Grant } from '../core/access/access.ts';
+import type { Scope } from '../core/access/decide.ts';
 import type { CommandId, EpochMs, FieldPointer, ThingName } from '../core/brand.ts';
 import type { Command, CommandStatus, OnEnd, TimelineEntry, WhenOffline } from '../core/command/command.ts';
 import type { DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
@@ -54,8 +55,8 @@ export interface Cloud {
   drift(filter: DriftFilter, page: PageRequest): Promise<Result<Page<DriftEntry>>>;
   /** `agesMs` are lengths, to count the drift older than each (`olderThan`). */
   driftCounts(filter: DriftFilter, agesMs?: readonly number[]): Promise<Result<DriftCounts>>;
-  /** The fleet in numbers; `ages` are lengths, to count the drift older than each. */
-  overview(agesMs: readonly number[]): Promise<Result<FleetOverview>>;
+  /** The fleet in numbers; with a scope only what the caller may look at. */
+  overview(scope?: Scope): Promise<Result<FleetOverview>>;
   acknowledgeDrift(target: DriftTarget, by: Actor, reason?: string): Promise<Result<DriftEntry>>;
   ignoreRules(): Promise<Result<readonly IgnoreRule[]>>;
   addIgnoreRule(rule: NewIgnoreRule): Promise<Result<IgnoreRule>>;

@@ -1,3 +1,4 @@
+import type { Scope } from '../core/access/decide.ts';
 import { epochMs, type CommandId, type FieldPointer, type ThingName } from '../core/brand.ts';
 import { isOpenCommand } from '../core/command/clocks.ts';
 import type { Command, TimelineEntry } from '../core/command/command.ts';
@@ -337,10 +338,9 @@ export class Engine implements Cloud {
     );
   }
 
-  async overview(agesMs: readonly number[]): Promise<Result<FleetOverview>> {
+  async overview(scope?: Scope): Promise<Result<FleetOverview>> {
     await this.#recorder.flush();
-    const now = this.#options.clock.wall();
-    return this.#options.ledger.overview(agesMs.map((ageMs) => epochMs(now - ageMs)));
+    return this.#options.ledger.overview(scope);
   }
 
   async acknowledgeDrift(target: DriftTarget, by: Actor, reason?: string): Promise<Result<DriftEntry>> {

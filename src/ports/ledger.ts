@@ -53,8 +53,8 @@ export interface Ledger {
   /** `olderThan`: instants, to count the listed entries first seen before each, in the same look. */
   driftCounts(filter: DriftFilter, olderThan?: readonly EpochMs[]): Promise<Result<DriftCounts>>;
   ignoreRules(): Promise<Result<readonly IgnoreRule[]>>;
-  /** The fleet in numbers. `olderThan`: instants, to count the listed drift entries first seen before each. */
-  overview(olderThan: readonly EpochMs[]): Promise<Result<FleetOverview>>;
+  /** The fleet in numbers; with a scope only of the shadows that the caller may look at, and their things. */
+  overview(scope?: Scope): Promise<Result<FleetOverview>>;
 
   /**
    * Takes away at most `limit` commands that ended before `endedBefore`, oldest first, with their timelines, writes and
@@ -195,8 +195,6 @@ export interface FleetOverview {
     /** Neither pending nor drifted. */
     readonly inSync: number;
   };
-  /** One count per instant that was asked for, in that order. */
-  readonly driftOlderThan: readonly number[];
 }
 
 /** What an idempotency key stood for. The fingerprint says whether a repeated request is the same one. */

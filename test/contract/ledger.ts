@@ -150,10 +150,14 @@ export function describeLedger(name: string, open: () => Promise<LedgerUnderTest
           { type: 'drift', entry: aDrift('heater-3', '/a', { acknowledged: { by: 'ops', at: T0 } }) },
           { type: 'drift', entry: aDrift('heater-4', '/a', { ignoredBy: { ruleId: 'r', reason: 'x' } }) },
         );
-        expect(await got(ledger.overview([at(5), at(10)]))).toEqual({
+        expect(await got(ledger.overview())).toEqual({
           things: { online: 1, offline: 1, unknown: 2 },
           shadows: { total: 4, pending: 1, drifted: 1, refused: 1, inSync: 2 },
-          driftOlderThan: [1, 2],
+        });
+        const scope = { allow: [{ things: ['heater-*'] }], deny: [{ things: ['heater-2'] }, { things: ['*-4'] }] };
+        expect(await got(ledger.overview(scope))).toEqual({
+          things: { online: 1, offline: 0, unknown: 1 },
+          shadows: { total: 2, pending: 1, drifted: 0, refused: 0, inSync: 1 },
         });
       });
 

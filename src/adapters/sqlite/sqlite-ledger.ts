@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import type { Scope } from '../../core/access/decide.ts';
 import type { ClientToken, CommandId, EpochMs, ThingName } from '../../core/brand.ts';
 import type { Command, TimelineEntry } from '../../core/command/command.ts';
 import type { Write } from '../../core/command/write.ts';
@@ -160,8 +161,8 @@ export class SqliteLedger implements Ledger {
     return this.#read(() => this.#shadowReads.ignoreRules());
   }
 
-  async overview(olderThan: readonly EpochMs[]): Promise<Result<FleetOverview>> {
-    return this.#read(() => fleetOverview(this.#opened.database, olderThan));
+  async overview(scope?: Scope): Promise<Result<FleetOverview>> {
+    return this.#read(() => fleetOverview(this.#opened.database, scope));
   }
 
   async prune(endedBefore: EpochMs, limit: number): Promise<Result<number>> {

@@ -66,7 +66,7 @@ export const DRIFT_OPERATIONS = {
     id: 'overview',
     method: 'GET',
     path: '/v1/overview',
-    summary: 'The fleet at a glance',
+    summary: 'The fleet at a glance, as far as the caller may look at it',
     tag: 'Shadows',
     access: 'look',
     query: ask.emptyQuery,

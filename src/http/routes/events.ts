@@ -19,7 +19,8 @@ import { route } from '../route.ts';
  * Gap        A reader older than what is kept, or ahead of this ledger, gets an event `gap`: list anew, then go on.
  * Slow ones  A reader that falls behind is served from the ledger in its own time; nothing is buffered for it. One that
  *            takes nothing for a minute is let go.
- * Rights     What the caller may look at, also on replay. The credential is asked again with every heartbeat.
+ * Rights     What the caller may look at, also on replay. The credential is asked again with every heartbeat, and before
+ *            an event if the last answer is older than a second: what was taken away is not told any more.
  */
 export function eventRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { cloud, closing, streamsMax = STREAMS_MAX } = parts;
@@ -68,6 +69,8 @@ const STREAMS_MAX = 1_000;
 const HEARTBEAT_MS = 15_000;
 const STALLED_HEARTBEATS_MAX = 4;
 const RECONNECT_MS = 2_000;
+/** How old the answer about rights may be when an event is told. */
+const RIGHTS_MS = 1_000;
 
 async function startOf(
   { cloud }: RouteParts,
@@ -122,6 +125,7 @@ class EventStream {
   #after = 0;
   /** The newest id that the reader was told. */
   #told = 0;
+  #rightsAt = performance.now();
   #stalled = 0;
   #reading = false;
   #more = false;
@@ -171,17 +175,25 @@ class EventStream {
       if (this.#stalled >= STALLED_HEARTBEATS_MAX) response.destroy();
       return;
     }
-    const allowed = await this.#parts.stillAllowed();
-    if (this.#ended) return;
-    if (allowed === undefined) {
-      response.end();
-      return;
-    }
-    this.#scope = allowed.scope;
+    if (!(await this.#askRights())) return;
     // An id without data moves the reader's Last-Event-ID past what a filter kept from it.
     if (this.#after > this.#told) response.write(`id: ${this.#after}\n\n`);
     else response.write(': still here\n\n');
     this.#told = this.#after;
+  }
+
+  /** False if the stream is over, which it is when the credential is not valid any more. */
+  async #askRights(): Promise<boolean> {
+    const allowed = await this.#parts.stillAllowed();
+    if (this.#ended) return false;
+    if (allowed === undefined) {
+      this.end();
+      this.#parts.response.end();
+      return false;
+    }
+    this.#scope = allowed.scope;
+    this.#rightsAt = performance.now();
+    return true;
   }
 
   #read(): void {
@@ -200,6 +212,7 @@ class EventStream {
       this.#more = false;
       const page = this.#parts.feed.kept(this.#after) ?? (await this.#fromLedger());
       if (page === undefined || this.#ended) return;
+      if (performance.now() - this.#rightsAt > RIGHTS_MS && !(await this.#askRights())) return;
       for (const frame of page.frames) {
         // What does not fit now is read again from where the reader is.
         if (!this.#canWrite()) return;

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { DriftCounts, FleetOverview } from '../../ports/ledger.ts';
-import { permitEverywhere } from '../guard.ts';
+import { visibleTo } from '../guard.ts';
 import { OPERATIONS } from '../operations.ts';
 import { emptyQuery, readRequest } from '../requests.ts';
 import { respond, type RouteParts } from '../respond.ts';
@@ -16,24 +16,28 @@ const AGES = [
   { label: 'over 1 week', fromMs: 604_800_000 },
 ] as const;
 
+/** The fleet at a glance: of what the caller may look at, and nothing else. */
 export function overviewRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { cloud } = parts;
   route(app, OPERATIONS.overview, async ({ request, reply }) => {
     const query = readRequest(emptyQuery, request.query, 'query');
-    const permitted = query.ok ? permitEverywhere(parts, request, 'look') : query;
-    if (!permitted.ok) return respond({ parts, request, reply }, permitted, String);
+    if (!query.ok) return respond({ parts, request, reply }, query, String);
+    const scope = visibleTo(parts, request);
     const [overview, counts] = await Promise.all([
-      cloud.overview(AGES.slice(1).map(({ fromMs }) => fromMs)),
-      cloud.driftCounts({}),
+      cloud.overview(scope),
+      cloud.driftCounts(
+        scope === undefined ? {} : { scope },
+        AGES.slice(1).map(({ fromMs }) => fromMs),
+      ),
     ]);
     if (!counts.ok) return respond({ parts, request, reply }, counts, String);
     return respond({ parts, request, reply }, overview, (found) => overviewView(found, counts.value));
   });
 }
 
-function overviewView({ things, shadows, driftOlderThan }: FleetOverview, counts: DriftCounts): OverviewView {
+function overviewView({ things, shadows }: FleetOverview, counts: DriftCounts): OverviewView {
   const { fields, byCause, ignored, acknowledged } = counts;
-  const olderThan = [fields, ...driftOlderThan];
+  const olderThan = [fields, ...(counts.olderThan ?? [])];
   const ages = AGES.map(({ label }, index) => ({
     label,
     fields: (olderThan[index] ?? 0) - (olderThan[index + 1] ?? 0),

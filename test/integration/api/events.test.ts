@@ -1,6 +1,7 @@
 import { request as httpRequest, type ClientRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { changeAccessFile } from '../../../src/adapters/access-file/access-file.ts';
+import type { AccessFile } from '../../../src/protocol/access-file.ts';
 import { ApiWorld } from '../../support/api.ts';
 import { got } from '../../support/cloud.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -158,6 +159,46 @@ describe('the event stream', () => {
       await eventually(() => again.status !== 0);
       return again.status === 200;
     });
+  });
+});
+
+describe('C-28: rights that are taken away while a stream is open', () => {
+  const change = async (edit: (file: AccessFile) => void): Promise<void> => {
+    await changeAccessFile(world.accessFile, (before) => {
+      const after = structuredClone(before!);
+      edit(after);
+      return { ok: true, value: { after, value: undefined } };
+    });
+    await world.access?.refresh();
+  };
+
+  test('a revoked key ends it with the next event, long before the heartbeat', async () => {
+    const key = await world.key('dismissed', 'a');
+    const listener = await listen(key);
+    const before = await create('a-revoked', a);
+    await eventually(() => listener.heard.some(({ data }) => data.commandId === before));
+    await change((file) => (file.keys = file.keys.filter(({ name }) => name !== 'dismissed')));
+    await eventually(async () => {
+      await create('a-revoked', a);
+      return listener.ended;
+    });
+  });
+
+  test('a role that shrinks keeps it open and silent about what is not theirs any more', async () => {
+    const key = await world.key('moved', 'a', 'b');
+    const listener = await listen(key);
+    const heardOf = (id: string) => listener.heard.some(({ data }) => data.commandId === id);
+    const first = await create('a-moved', a);
+    await eventually(() => heardOf(first));
+    await change((file) => {
+      file.keys = file.keys.map((entry) => (entry.name === 'moved' ? { ...entry, roles: ['b'] } : entry));
+    });
+    await eventually(async () => {
+      const [theirs, own] = [await create('a-moved', a), await create('b-moved', b)];
+      await eventually(() => heardOf(own));
+      return !heardOf(theirs);
+    });
+    expect(listener.ended).toBe(false);
   });
 });
 

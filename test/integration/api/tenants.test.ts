@@ -96,7 +96,18 @@ const ATTEMPTS: Record<OperationId, Attempt> = {
   addIgnoreRule: { path: () => '/v1/drift/rules', body: { thing: 'b-*', field: '/x', reason: 'r' }, expect: refused },
   removeIgnoreRule: { path: () => `/v1/drift/rules/${rule}`, expect: refused },
   streamEvents: { path: () => '/v1/events', expect: () => undefined }, // its own test, in events.test.ts
-  overview: { path: () => '/v1/overview', expect: refused },
+  overview: {
+    path: () => '/v1/overview',
+    expect: (answer) => {
+      expect(answer.status).toBe(200);
+      // Of three things with an open command and one that drifts, one is theirs.
+      expect(answer.body).toMatchObject({
+        things: { online: 0, offline: 0, unknown: 1 },
+        shadows: { total: 1, drifted: 0, refused: 0 },
+        drift: { fields: 0, ignored: 0, acknowledged: 0 },
+      });
+    },
+  },
   whoAmI: { path: () => '/v1/me', expect: without },
   openApi: { path: () => '/v1/openapi.json', expect: open },
   problemPage: { path: () => '/problems/forbidden', expect: open },
@@ -110,6 +121,10 @@ const ROUTES = Object.entries(ATTEMPTS).flatMap(([id, attempt]) => {
 });
 
 describe('two tenants against every route (API1, C-01)', () => {
+  test('every operation that there is has its attempt', () => {
+    expect(Object.keys(ATTEMPTS).sort()).toEqual(ALL_OPERATIONS.map(({ id }) => id).sort());
+  });
+
   test.each(ROUTES)('$id: one tenant never reaches what is the other’s', async ({ operation, attempt }) => {
     const { path, body, expect: check } = attempt;
     check(await world.ask(path(), { method: operation.method, body, token: b }));
