@@ -46,6 +46,11 @@ async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   }
 }
 
+async function commitAll(store: Store, step: readonly Changes[]): Promise<void> {
+  const results = await Promise.all(step.map((changes) => store.commit(changes)));
+  if (results.some(({ ok }) => !ok)) throw new Error('a commit failed');
+}
+
 interface Load {
   readonly perSecond: number;
   readonly p50: number;
@@ -61,12 +66,11 @@ function load(open: Opener, outstanding: number, commands: number): Promise<Load
     const store = await open(folder, () => (batches += 1));
     const lane = async (): Promise<void> => {
       for (let number = next++; number < commands; number = next++) {
-        for (const changes of lifeOf(number, 1_000)) {
+        for (const step of lifeOf(number, 1_000)) {
           const started = performance.now();
-          const result = await store.commit(changes);
-          if (!result.ok) throw new Error('a commit failed');
+          await commitAll(store, step);
           latencies.push(performance.now() - started);
-          commits += 1;
+          commits += step.length;
         }
       }
     };
@@ -112,7 +116,7 @@ async function filled(
   for (let number = from; number < to; number += FILL) {
     const commits = Array.from({ length: Math.min(FILL, to - number) }, (_, index) => {
       const life = lifeOf(number + index, THINGS);
-      return store.commit(number + index < to - pending ? life.flat() : (life[0] ?? []));
+      return store.commit(number + index < to - pending ? life.flat(2) : (life[0] ?? []).flat());
     });
     const results = await Promise.all(commits);
     const failed = results.find(({ ok }) => !ok);
@@ -142,11 +146,11 @@ async function scale(largest: number): Promise<void> {
         }
       };
       const work = {
-        'new command': () => store.commit(lifeOf(fresh++, THINGS)[0] ?? []),
+        'new command': () => commitAll(store, lifeOf(fresh++, THINGS)[0] ?? []),
         'step of an old one': () => {
           const number = anyOld();
           used.add(number);
-          return store.commit(lifeOf(number, THINGS)[2] ?? []);
+          return commitAll(store, lifeOf(number, THINGS)[1] ?? []);
         },
         'read of a shadow': () => store.shadow({ thingName: `thing-${anyOld() % THINGS}` as ThingName }),
       };
@@ -209,7 +213,7 @@ async function replay(folder: string, commands: number, pending: number, referen
     log.store(
       Array.from({ length: FILL }, (_, index) => {
         const life = lifeOf(number + index, THINGS);
-        return number + index < commands - pending ? life.flat() : (life[0] ?? []);
+        return number + index < commands - pending ? life.flat(2) : (life[0] ?? []).flat();
       }),
     );
   }

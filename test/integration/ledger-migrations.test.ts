@@ -28,9 +28,10 @@ const ROWS: Readonly<Record<number, (database: Database) => void>> = {
   0: () => undefined,
   1: (database) => fill(database, 'NULL, 1, ?'),
   2: (database) => fill(database, 'NULL, 1, ?, NULL'),
+  3: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
 };
 
-function fill(database: Database, lastColumns: string): void {
+function fill(database: Database, lastColumns: string, lastOfWrite = ''): void {
   const command = aCommand(1);
   const row = { thing: 'heater-1', shadow: '', author: 'app', ...command.policy };
   database
@@ -49,7 +50,7 @@ function fill(database: Database, lastColumns: string): void {
   database.prepare('INSERT INTO timeline VALUES (1, ?, ?)').run(commandId, JSON.stringify(entry));
   const write = aWrite(1);
   database
-    .prepare('INSERT INTO write VALUES (?, ?, ?, 1, ?, ?)')
+    .prepare(`INSERT INTO write VALUES (?, ?, ?, 1, ?, ?${lastOfWrite})`)
     .run(write.id, row.thing, '', command.id, JSON.stringify(write));
   database.prepare('INSERT INTO shadow VALUES (1, ?, ?, ?)').run(row.thing, '', JSON.stringify(aView('heater-1')));
   const drift = JSON.stringify(aDrift('heater-1', '/a'));

@@ -5,11 +5,7 @@ import type { CommandFilter, EventPage, OpenShadow, Page, PageRequest } from '..
 import { scopeCondition } from './scope-condition.ts';
 import { columnText, fromBody, pageOf, refOf } from './rows.ts';
 import { StatementCache } from './statement-cache.ts';
-
-interface CommandRow {
-  readonly id: string;
-  readonly body: string;
-}
+import { commandOf, type CommandRow } from './stored-command.ts';
 
 interface TimelineRow {
   readonly sequence: number;
@@ -33,8 +29,8 @@ export class CommandReads {
   }
 
   command(id: CommandId): Command | undefined {
-    const body = this.#sql.pluck<string>('SELECT body FROM command WHERE id = ?', [id]);
-    return body === undefined ? undefined : fromBody(body);
+    const [row] = this.#sql.all<CommandRow>('SELECT id, body, state FROM command WHERE id = ?', [id]);
+    return row === undefined ? undefined : commandOf(row);
   }
 
   /** Newest first: ids are UUIDv7 and grow with time. */
@@ -45,15 +41,10 @@ export class CommandReads {
     const index = indexFor(filter);
     const clause = where.length === 0 ? '' : `WHERE ${where.map(([sql]) => sql).join(' AND ')}`;
     const rows = this.#sql.all<CommandRow>(
-      `SELECT id, body FROM command INDEXED BY ${index} ${clause} ORDER BY id DESC LIMIT ?`,
+      `SELECT id, body, state FROM command INDEXED BY ${index} ${clause} ORDER BY id DESC LIMIT ?`,
       [...where.flatMap(([, ...values]) => values), page.limit + 1],
     );
-    return pageOf(
-      rows,
-      page,
-      ({ body }) => fromBody(body),
-      ({ id }) => id,
-    );
+    return pageOf(rows, page, commandOf, ({ id }) => id);
   }
 
   timeline(id: CommandId): readonly TimelineEntry[] {

@@ -35,7 +35,7 @@ export class Pruner {
   #inTransaction(endedBefore: EpochMs, limit: number, sequence: number): number {
     const rows = this.#sql.all<EndedRow>(
       `SELECT number, id, thing, shadow FROM command INDEXED BY command_ended
-       WHERE ended_at < ? AND body ->> '$.endResult' IS NOT 'not_yet' AND NOT EXISTS (
+       WHERE ended_at < ? AND coalesce(state, body) ->> '$.endResult' IS NOT 'not_yet' AND NOT EXISTS (
          SELECT 1 FROM drift WHERE ended_command = command.id AND acknowledged = 0)
        ORDER BY ended_at LIMIT ?`,
       [endedBefore, limit],

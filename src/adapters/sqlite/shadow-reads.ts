@@ -10,6 +10,7 @@ import { splitKey } from './command-reads.ts';
 import { scopeCondition } from './scope-condition.ts';
 import { columnText, fromBody, pageOf, refOf, shadowColumn } from './rows.ts';
 import { StatementCache } from './statement-cache.ts';
+import { commandOf, writeOf, type CommandRow, type WriteRow } from './stored-command.ts';
 
 interface BodyRow {
   readonly body: string;
@@ -33,18 +34,14 @@ export class ShadowReads {
     const view = this.#sql.pluck<string | null>('SELECT view FROM shadow WHERE thing = ? AND shadow = ?', key) ?? null;
     return {
       ...(view === null ? {} : { view: fromBody(view) }),
-      open: this.#bodies<Command>(
-        'SELECT body FROM command INDEXED BY command_open WHERE live = 2 AND thing = ? AND shadow = ? ORDER BY id',
-        key,
-      ),
-      ended: this.#bodies<Command>(
-        'SELECT body FROM command INDEXED BY command_revisable WHERE live = 1 AND thing = ? AND shadow = ? ORDER BY id',
-        key,
-      ),
-      writes: this.#bodies<Write>(
-        'SELECT body FROM write INDEXED BY write_open WHERE open = 1 AND thing = ? AND shadow = ? ORDER BY id',
-        key,
-      ),
+      open: this.#commands('command_open WHERE live = 2', key),
+      ended: this.#commands('command_revisable WHERE live = 1', key),
+      writes: this.#sql
+        .all<WriteRow>(
+          'SELECT id, body, outcome FROM write INDEXED BY write_open WHERE open = 1 AND thing = ? AND shadow = ? ORDER BY id',
+          key,
+        )
+        .map(writeOf),
       drift: this.#bodies<DriftEntry>('SELECT body FROM drift WHERE thing = ? AND shadow = ? ORDER BY field', key),
     };
   }
@@ -81,7 +78,9 @@ export class ShadowReads {
 
   write(token: ClientToken): Write | undefined {
     const id = writeIdOf(token);
-    return id === undefined ? undefined : this.#body('SELECT body FROM write WHERE id = ?', id);
+    if (id === undefined) return undefined;
+    const [row] = this.#sql.all<WriteRow>('SELECT id, body, outcome FROM write WHERE id = ?', [id]);
+    return row === undefined ? undefined : writeOf(row);
   }
 
   idempotency(key: string): IdempotencyRecord | undefined {
@@ -90,6 +89,11 @@ export class ShadowReads {
 
   ignoreRules(): readonly IgnoreRule[] {
     return this.#bodies('SELECT body FROM ignore_rule ORDER BY id', []);
+  }
+
+  #commands(indexed: string, key: readonly string[]): Command[] {
+    const sql = `SELECT id, body, state FROM command INDEXED BY ${indexed} AND thing = ? AND shadow = ? ORDER BY id`;
+    return this.#sql.all<CommandRow>(sql, key).map(commandOf);
   }
 
   #bodies<T>(sql: string, values: readonly (string | number)[]): T[] {

@@ -1,6 +1,5 @@
 import type { Database, Statement } from 'better-sqlite3';
-
-type Value = string | number | null;
+import type { Value } from './many-rows.ts';
 
 /** Statements whose text is put together from fixed pieces: prepared once each, and few (no values in the text). */
 export class StatementCache {

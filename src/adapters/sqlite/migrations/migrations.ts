@@ -1,5 +1,6 @@
 import { LEDGER_0001 } from './0001-ledger.ts';
 import { PARENT_0002 } from './0002-parent.ts';
+import { STATE_0003 } from './0003-state.ts';
 
 /** One step forward. A step that was released never changes: a correction is the next step. */
 export interface Migration {
@@ -11,4 +12,5 @@ export interface Migration {
 export const MIGRATIONS: readonly Migration[] = [
   { number: 1, sql: LEDGER_0001 },
   { number: 2, sql: PARENT_0002 },
+  { number: 3, sql: STATE_0003 },
 ];
