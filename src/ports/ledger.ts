@@ -68,9 +68,13 @@ export interface Ledger {
 }
 
 export type LedgerChange =
-  /** Inserts or replaces by id; the stored revision must be lower than this one. */
+  /**
+   * Inserts or replaces by id; the stored revision must be lower than this one. What was asked for (id, ref, author,
+   * reason, patch, and whom it comes from) is that of the first one: a ledger need not store it again.
+   */
   | { readonly type: 'command'; readonly command: Command }
   | { readonly type: 'timeline'; readonly entry: NewTimelineEntry }
+  /** Inserts or replaces by id; when it is no longer open, only its state and accepted version have changed. */
   | { readonly type: 'write'; readonly write: Write }
   | { readonly type: 'view'; readonly view: ShadowView }
   | { readonly type: 'presence'; readonly presence: Presence }

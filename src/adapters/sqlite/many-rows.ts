@@ -15,7 +15,9 @@ export class ManyRows {
     const row = `(${Array<string>(columns).fill('?').join(', ')})`;
     this.#statements = SIZES.map((rows) => ({
       rows,
-      statement: database.prepare(`INSERT INTO ${into} VALUES ${Array<string>(rows).fill(row).join(', ')} ${onConflict}`),
+      statement: database.prepare(
+        `INSERT INTO ${into} VALUES ${Array<string>(rows).fill(row).join(', ')} ${onConflict}`,
+      ),
     }));
   }
 

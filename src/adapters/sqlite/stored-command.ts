@@ -35,22 +35,25 @@ export function commandOf({ body, state }: Omit<CommandRow, 'id'>): Command {
 
 /** All that is not said to stay: a member that is new to commands is stored with every step until it is named here. */
 export function stateOf(command: Command): string {
-  const { id, kind, ref, author, reason, createdAt, patch, retryOf, rollbackOf, parentId, grant, ...state } = command;
+  const {
+    id: _id,
+    kind: _kind,
+    ref: _ref,
+    author: _author,
+    reason: _reason,
+    createdAt: _createdAt,
+    patch: _patch,
+    retryOf: _retryOf,
+    rollbackOf: _rollbackOf,
+    parentId: _parentId,
+    grant: _grant,
+    ...state
+  } = command;
   return toBody(state satisfies CommandState);
 }
 
 type Lasting =
-  | 'id'
-  | 'kind'
-  | 'ref'
-  | 'author'
-  | 'reason'
-  | 'createdAt'
-  | 'patch'
-  | 'retryOf'
-  | 'rollbackOf'
-  | 'parentId'
-  | 'grant';
+  'id' | 'kind' | 'ref' | 'author' | 'reason' | 'createdAt' | 'patch' | 'retryOf' | 'rollbackOf' | 'parentId' | 'grant';
 
 type CommandState = Omit<Command, Lasting>;
 
