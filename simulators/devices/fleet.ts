@@ -30,6 +30,8 @@ export interface FleetOptions {
   readonly directory?: string;
   readonly log?: Log;
   readonly limits?: Partial<ReconcileLimits>;
+  /** Groups whose direct commands they take. */
+  readonly groups?: readonly string[];
 }
 
 /** Simulated devices of one model. */
@@ -50,7 +52,7 @@ export function createFleet(options: FleetOptions): Result<Fleet> {
   const clock = new SystemClock();
   const random = new SystemRandom();
   const devices = refs.value.map((ref, index) => {
-    const { mqtt, seed, misbehaviour, directory, limits } = options;
+    const { mqtt, seed, misbehaviour, directory, limits, groups } = options;
     const chance: Random = seed === undefined ? random : new SeededRandom(seed + index);
     return new SimulatedDevice({
       ref,
@@ -64,6 +66,7 @@ export function createFleet(options: FleetOptions): Result<Fleet> {
       ...(misbehaviour === undefined ? {} : { misbehaviour }),
       ...(directory === undefined ? {} : { directory }),
       ...(limits === undefined ? {} : { limits }),
+      ...(groups === undefined ? {} : { direct: { groups } }),
     });
   });
   return ok({

@@ -9,11 +9,12 @@ import { shadowKey, type ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
 import { composeDevice, type DeviceSetup } from '../../src/compose-device.ts';
 import { FileJournal } from '../../src/adapters/file/journal.ts';
 import { MemoryJournal } from '../../src/adapters/memory/journal.ts';
-import type { Device } from '../../src/device/device.ts';
+import type { Device, DeviceDirect } from '../../src/device/device.ts';
 import type { Cancel, Clock } from '../../src/ports/clock.ts';
 import type { Journal, JournalContent } from '../../src/ports/journal.ts';
 import type { Log } from '../../src/ports/log.ts';
 import type { Random } from '../../src/ports/random.ts';
+import { commandsOf, type CommandedDevice } from './commands.ts';
 import { SimulatedHardware, type HardwareMemory, type HardwareSpec } from './hardware.ts';
 import type { Misbehaviour } from './misbehaviour.ts';
 
@@ -29,6 +30,8 @@ export interface SimulatedDeviceOptions {
   readonly log: Log;
   readonly misbehaviour?: Misbehaviour;
   readonly limits?: Partial<ReconcileLimits>;
+  /** Groups and topics of its direct commands; which ones it has, its kind says. */
+  readonly direct?: DeviceDirect;
   /** Journal and hardware values outlive the process here; without it they outlive simulated reboots only. */
   readonly directory?: string;
 }
@@ -45,6 +48,7 @@ export class SimulatedDevice {
   #power: PowerCutJournal | undefined;
   #device: Device | undefined;
   #boot: Cancel | undefined;
+  readonly #pending = new Set<Cancel>();
   #stopped = false;
   reboots = 0;
 
@@ -68,7 +72,7 @@ export class SimulatedDevice {
   }
 
   async start(): Promise<Result<void>> {
-    const { ref, model, mqtt, clock, random, log, limits } = this.#options;
+    const { ref, spec, model, mqtt, clock, random, log, limits, direct } = this.#options;
     const file = this.#journalFile;
     this.#power = new PowerCutJournal(file === undefined ? this.#volatileJournal : new FileJournal(file));
     const composed = composeDevice({
@@ -86,10 +90,34 @@ export class SimulatedDevice {
       random,
       log,
       ...(limits === undefined ? {} : { limits }),
+      ...(direct === undefined ? {} : { direct }),
     });
     if (!composed.ok) return composed;
+    for (const [name, offer] of Object.entries(commandsOf(spec.name, this.#commanded()))) {
+      const offered = composed.value.onCommand(name, offer);
+      if (!offered.ok) return offered;
+    }
     this.#device = composed.value;
     return composed.value.start();
+  }
+
+  #commanded(): CommandedDevice {
+    return {
+      clock: this.#options.clock,
+      value: (field) => this.hardware.values.get(field),
+      turn: (field, value) => this.hardware.turn(field, value),
+      later: (lengthMs, happens) => this.#later(lengthMs, happens),
+      reboot: () => this.reboot(),
+    };
+  }
+
+  #later(lengthMs: number, happens: () => void): void {
+    const { clock } = this.#options;
+    const cancel = clock.at(monotonicMs(clock.monotonic() + lengthMs), () => {
+      this.#pending.delete(cancel);
+      happens();
+    });
+    this.#pending.add(cancel);
   }
 
   /** The power goes now and comes back a little later. */
@@ -110,6 +138,7 @@ export class SimulatedDevice {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#boot?.();
+    for (const cancel of this.#pending) cancel();
     await this.#device?.stop();
   }
 }

@@ -3,6 +3,7 @@ import { createFleet, type Fleet } from '../../simulators/devices/fleet.ts';
 import { parseMisbehaviour } from '../../simulators/devices/misbehaviour.ts';
 import { startSimulator, type Simulator } from '../../simulators/testing.ts';
 import { App } from '../support/app.ts';
+import { DirectSender } from '../support/direct-sender.ts';
 import { eventually } from '../support/eventually.ts';
 
 let cloud: Simulator;
@@ -94,4 +95,77 @@ test('every device of a fleet on a named shadow does its wish', async () => {
 
 test.each(['slow', 'stuck=2', 'nonsense', 'clamp=1', 'slow=-1'])('faults "%s" are refused with an example', (text) => {
   expect(parseMisbehaviour(text)).toMatchObject({ ok: false, problem: { code: 'invalid_request' } });
+});
+
+test('the lock opens once for one visitor and locks again', async () => {
+  await start('lock', '', 1, 'door');
+  const sender = await DirectSender.connect(cloud.mqttUrl, 'door');
+  const request = { id: 'u1', name: 'unlock', args: { visitor: 'Ada', seconds: 1 } };
+  expect(await sender.send(request)).toMatchObject({
+    status: 'succeeded',
+    result: { visitor: 'Ada' },
+    state: { locked: false },
+  });
+  await eventually(() => said('door', '/locked').value === false);
+  await eventually(() => said('door', '/locked').value === true);
+  // The duplicate is answered, and the door stays shut.
+  await sender.ask({ ...request, attempt: 2 });
+  await eventually(() => sender.finals('u1').length >= 2);
+  expect(fleet?.devices[0]?.hardware.values.get('/locked')).toBe(true);
+  expect(await sender.send({ id: 'u2', name: 'unlock' })).toMatchObject({
+    status: 'rejected',
+    problem: { code: 'invalid_args' },
+  });
+  await sender.end();
+});
+
+test('the heater restarts once, is offline meanwhile, and its next life answers', async () => {
+  await start('heater', '', 1, 'heater');
+  const sender = await DirectSender.connect(cloud.mqttUrl, 'heater');
+  expect(await sender.send({ id: 'r1', name: 'restart' })).toMatchObject({
+    status: 'succeeded',
+    result: { restarted: true },
+  });
+  await sender.ask({ id: 'r1', name: 'restart', attempt: 2 });
+  await eventually(() => sender.finals('r1').length >= 2);
+  expect(fleet?.devices[0]?.reboots).toBe(1);
+  await sender.end();
+});
+
+test.each([undefined, 102_000])('the bulb sends its newest log, with bytes: %o', async (bytes) => {
+  await start('bulb', '', 1, 'bulb');
+  const sender = await DirectSender.connect(cloud.mqttUrl, 'bulb');
+  const answer = await sender.send({ id: 'l1', name: 'send_log', args: bytes === undefined ? {} : { bytes } });
+  const size = JSON.stringify(answer.result).length;
+  expect(answer.status).toBe('succeeded');
+  expect(size).toBeGreaterThan((bytes ?? 4_096) - 200);
+  expect(size).toBeLessThanOrEqual(bytes === undefined ? 4_200 : 100 * 1024);
+  await sender.end();
+});
+
+test('the motor refuses to stop before it was started, with its state, and follows a sequence', async () => {
+  await start('motor', '', 1, 'motor');
+  const sender = await DirectSender.connect(cloud.mqttUrl, 'motor');
+  expect(await sender.send({ id: 's0', name: 'stop' })).toMatchObject({
+    status: 'rejected',
+    problem: { code: 'not_running' },
+    state: { running: false, rpm: 0 },
+  });
+  const at = (number: number) => ({ sequence: { key: 'run', number } });
+  await sender.ask({ id: 'm3', name: 'stop', ...at(3) });
+  await sender.ask({ id: 'm2', name: 'speed', args: { rpm: 900 }, ...at(2) });
+  await sender.ask({ id: 'm1', name: 'start', ...at(1) });
+  await eventually(() => sender.finals('m3')[0]);
+  expect(['m1', 'm2', 'm3'].map((id) => sender.finals(id)[0])).toMatchObject([
+    { status: 'succeeded', state: { rpm: 100 } },
+    { status: 'succeeded', state: { rpm: 900 } },
+    { status: 'succeeded', state: { running: false }, sequence: { key: 'run', number: 3 } },
+  ]);
+  expect(await sender.send({ id: 'm9', name: 'start', ...at(9) })).toMatchObject({
+    status: 'rejected',
+    problem: { code: 'out_of_order' },
+    state: { running: false },
+    sequence: { key: 'run', number: 3 },
+  });
+  await sender.end();
 });

@@ -12,6 +12,7 @@ interface DevicesFlags {
   readonly seed?: number;
   readonly faults?: string;
   readonly dir?: string;
+  readonly groups?: readonly string[];
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
@@ -29,6 +30,9 @@ export function define(command: Command, cli: Cli): void {
     .option('--seed <n>', 'the same seed, the same misbehaviour', parsedBy(wholeNumber('--seed', 0)))
     .option('--faults <list>', 'how they misbehave, such as slow=200,clamp,stuck=0.1')
     .option('--dir <path>', 'where journal and hardware values outlive the process')
+    .option('--groups <names>', 'groups whose direct commands they take, such as floor-2,heaters', (text) =>
+      text.split(','),
+    )
     .option('--ca <file>', 'certificate authority of the broker (mqtts)')
     .option('--cert <file>', 'client certificate (mqtts)')
     .option('--key <file>', 'private key of the certificate')
@@ -62,6 +66,7 @@ async function devices(flags: DevicesFlags, cli: Cli): Promise<Result<ExitCode>>
     ...(flags.thing === undefined ? {} : { thing: flags.thing }),
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
     ...(flags.dir === undefined ? {} : { directory: flags.dir }),
+    ...(flags.groups === undefined ? {} : { groups: flags.groups }),
   });
   if (!fleet.ok) return fleet;
   const started = await fleet.value.start();
