@@ -23,17 +23,23 @@ interface Principal {
   /** The thing or application that the certificate was made for: its common name. */
   readonly name: string | undefined;
   readonly policies: readonly Policy[] | undefined;
+  readonly attributes: Readonly<Record<string, string>>;
 }
 
 export interface PolicyRule {
   /** The certificate's common name; `*` for every thing's certificate that no other rule names. */
   readonly certificate: string;
-  readonly policies: readonly Policy[];
+  /** The thing's attributes, for `${iot:Connection.Thing.Attributes[name]}`: its group, say. */
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** Left out: those of `*`, or the default. */
+  readonly policies?: readonly Policy[];
 }
+
+const NOBODY = { id: 'anonymous', name: undefined, attributes: {} } as const;
 
 const ANYTHING: Policy = { statements: [{ Effect: 'Allow', Action: ['*'], Resource: ['*'] }] };
 
-/** A thing may be itself: its own client id, its own shadow, its own command topics. */
+/** A thing may be itself: its own client id, its own shadow, its own answers, and requests to it and to groups. */
 const THING: Policy = {
   statements: [
     { Effect: 'Allow', Action: ['iot:Connect'], Resource: ['client/${iot:Connection.Thing.ThingName}'] },
@@ -42,20 +48,24 @@ const THING: Policy = {
       Action: ['iot:Publish', 'iot:Receive'],
       Resource: [
         'topic/$aws/things/${iot:Connection.Thing.ThingName}/shadow/*',
-        'topic/cmd/${iot:Connection.Thing.ThingName}/*',
         'topic/presence/${iot:Connection.Thing.ThingName}',
       ],
     },
+    { Effect: 'Allow', Action: ['iot:Publish'], Resource: ['topic/cmd/${iot:Connection.Thing.ThingName}/resp'] },
     {
       Effect: 'Allow',
       Action: ['iot:Subscribe'],
       Resource: [
         'topicfilter/$aws/things/${iot:Connection.Thing.ThingName}/shadow/*',
-        'topicfilter/cmd/${iot:Connection.Thing.ThingName}/*',
-        'topicfilter/cmd/groups/*',
+        'topicfilter/cmd/${iot:Connection.Thing.ThingName}/req',
+        'topicfilter/cmd/groups/*/req',
       ],
     },
-    { Effect: 'Allow', Action: ['iot:Receive'], Resource: ['topic/cmd/groups/*'] },
+    {
+      Effect: 'Allow',
+      Action: ['iot:Receive'],
+      Resource: ['topic/cmd/${iot:Connection.Thing.ThingName}/req', 'topic/cmd/groups/*/req'],
+    },
   ],
 };
 
@@ -104,7 +114,7 @@ export class Access {
     resource: string,
     more: Readonly<Record<string, string>> = {},
   ): boolean {
-    const { name, policies } = this.#principal(client);
+    const { name, policies, attributes } = this.#principal(client);
     if (policies === undefined) return true;
     const variables: Record<string, string> = {
       ...more,
@@ -115,6 +125,9 @@ export class Access {
     if (name === client.id) {
       variables['iot:Connection.Thing.ThingName'] = name;
       variables['iot:Connection.Thing.IsAttached'] = 'true';
+      for (const [attribute, value] of Object.entries(attributes)) {
+        variables[`iot:Connection.Thing.Attributes[${attribute}]`] = value;
+      }
     }
     return isAllowed(policies, { action, resource, variables });
   }
@@ -127,37 +140,48 @@ export class Access {
 
   #identify(client: Connection): Principal {
     const socket = client.conn as Partial<TLSSocket>;
-    if (socket.encrypted !== true) return { id: 'anonymous', name: undefined, policies: undefined };
+    if (socket.encrypted !== true) return { ...NOBODY, policies: undefined };
     const certificate = socket.getPeerCertificate?.();
     const raw = certificate?.raw;
-    if (certificate === undefined || raw === undefined) return { id: 'anonymous', name: undefined, policies: [] };
+    if (certificate === undefined || raw === undefined) return { ...NOBODY, policies: [] };
     const { CN, OU } = certificate.subject as { CN?: string | string[]; OU?: string | string[] };
     const name = [CN].flat()[0];
     const named = this.#rules.find((rule) => rule.certificate === name);
     const isApplication = [OU].flat().includes(APPLICATION_UNIT);
     const fallback = this.#rules.find((rule) => rule.certificate === '*');
     const policies = named?.policies ?? (isApplication ? [ANYTHING] : (fallback?.policies ?? [THING]));
-    return { id: createHash('sha256').update(raw).digest('hex'), name, policies };
+    return { id: createHash('sha256').update(raw).digest('hex'), name, policies, attributes: named?.attributes ?? {} };
   }
 }
 
-const fileSchema = z.array(z.strictObject({ certificate: z.string().min(1), policies: z.array(z.unknown()) }));
+const fileSchema = z.array(
+  z.strictObject({
+    certificate: z.string().min(1),
+    attributes: z.record(z.string().min(1), z.string()).optional(),
+    policies: z.array(z.unknown()).optional(),
+  }),
+);
 
-/** A policy file: `[{ "certificate": "heater", "policies": [ … ] }]`. */
+/** A policy file: `[{ "certificate": "heater", "attributes": { "group": "floor-1" }, "policies": [ … ] }]`. */
 export function parsePolicyRules(input: unknown): Result<PolicyRule[]> {
   const parsed = fileSchema.safeParse(input);
   if (!parsed.success) {
-    return fail(problem('invalid_config', 'a policy file is a list of { certificate, policies }'));
+    return fail(problem('invalid_config', 'a policy file is a list of { certificate, attributes, policies }'));
   }
   const rules: PolicyRule[] = [];
-  for (const { certificate, policies } of parsed.data) {
+  for (const { certificate, attributes, policies } of parsed.data) {
+    const named = attributes === undefined ? { certificate } : { certificate, attributes };
+    if (policies === undefined) {
+      rules.push(named);
+      continue;
+    }
     const read: Policy[] = [];
     for (const policy of policies) {
       const result = parsePolicy(policy);
       if (!result.ok) return fail({ ...result.problem, at: `${certificate}${result.problem.at ?? ''}` });
       read.push(result.value);
     }
-    rules.push({ certificate, policies: read });
+    rules.push({ ...named, policies: read });
   }
   return ok(rules);
 }

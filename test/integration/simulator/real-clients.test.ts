@@ -9,6 +9,7 @@ import type { EventEmitter } from 'node:events';
 import { io, iotshadow, mqtt, mqtt5 } from 'aws-iot-device-sdk-v2';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeCertificates, type Certificates } from '../../../simulators/access/certificates.ts';
+import { parsePolicy } from '../../../simulators/access/policy.ts';
 import { startSimulator, type Simulator } from '../../../simulators/testing.ts';
 import { eventually } from '../../support/eventually.ts';
 import { MqttProbe } from '../../support/mqtt-probe.ts';
@@ -165,7 +166,7 @@ interface ThingShadow extends EventEmitter {
   end(force: boolean, done?: () => void): void;
 }
 
-test('thingShadow of the older SDK goes through its cycle (it knows classic shadows and TLS only)', async () => {
+test('thingShadow of the older SDK goes through its cycle, a conflict too (it knows classic shadows and TLS only)', async () => {
   const { thingShadow } = createRequire(import.meta.url)('aws-iot-device-sdk') as {
     thingShadow: new (options: object) => ThingShadow;
   };
@@ -179,7 +180,7 @@ test('thingShadow of the older SDK goes through its cycle (it knows classic shad
   });
   await new Promise((resolve) => shadow.once('connect', resolve));
   await new Promise<void>((resolve, reject) =>
-    shadow.register('v1', { enableVersioning: false }, (error) =>
+    shadow.register('v1', { enableVersioning: true }, (error) =>
       error === undefined || error === null ? resolve() : reject(new Error(String(error))),
     ),
   );
@@ -208,8 +209,50 @@ test('thingShadow of the older SDK goes through its cycle (it knows classic shad
     { version: 2 },
   ]);
   expect(await ask(() => shadow.get('v1'))).toMatchObject(['accepted', { version: 2 }]);
-  expect(await ask(() => shadow.delete('v1'))).toMatchObject(['accepted', { version: 2 }]);
+
+  // It sends the version that it saw last, and of this change it sees nothing.
+  cloud.control.setFaults([{ kind: 'drop', thing: 'v1', message: 'update/accepted', times: 1 }]);
+  const body = JSON.stringify({ state: { reported: { b: 1 } } });
+  expect((await fetch(`${cloud.httpUrl}/things/v1/shadow`, { method: 'POST', body })).ok).toBe(true);
+  const late = { state: { reported: { a: 2 } } };
+  expect(await ask(() => shadow.update('v1', { ...late }))).toMatchObject([
+    'rejected',
+    { code: 409, message: 'Version conflict' },
+  ]);
+  expect(await ask(() => shadow.get('v1'))).toMatchObject(['accepted', { version: 3 }]);
+  expect(await ask(() => shadow.update('v1', { ...late }))).toMatchObject(['accepted', { version: 4 }]);
+  cloud.control.setFaults([]);
+  expect(await ask(() => shadow.delete('v1'))).toMatchObject(['accepted', { version: 4 }]);
   await new Promise<void>((resolve) => shadow.end(false, resolve));
+});
+
+test('a thing with an attribute is sent the requests to its group, and may not ask for those of others', async () => {
+  const { ca, server, clients } = certificates;
+  const group = '${iot:Connection.Thing.Attributes[group]}';
+  const policy = parsePolicy({
+    Statement: [
+      { Effect: 'Allow', Action: 'iot:Connect', Resource: 'client/${iot:Connection.Thing.ThingName}' },
+      { Effect: 'Allow', Action: 'iot:Subscribe', Resource: `topicfilter/cmd/groups/${group}/req` },
+      { Effect: 'Allow', Action: 'iot:Receive', Resource: `topic/cmd/groups/${group}/req` },
+    ],
+  });
+  if (!policy.ok) throw new Error(policy.problem.message);
+  const guarded = await startSimulator({
+    mqtts: { address: '127.0.0.1:0', ca: ca.cert, ...server },
+    policies: [
+      { certificate: 'js-tls', attributes: { group: 'floor-1' } },
+      { certificate: '*', policies: [policy.value] },
+    ],
+  });
+  const device = await MqttProbe.connect(guarded.mqttsUrl!, { ca: ca.cert, ...clients['js-tls'], clientId: 'js-tls' });
+  const app = await MqttProbe.connect(guarded.mqttUrl);
+  await device.subscribe('cmd/groups/floor-1/req');
+  await expect(device.subscribe('cmd/groups/floor-2/req')).rejects.toThrow(/[Nn]ot authorized/);
+  await app.publish('cmd/groups/floor-1/req', { id: '1' });
+  expect(await device.body('cmd/groups/floor-1/req')).toEqual({ id: '1' });
+  await device.end();
+  await app.end();
+  await guarded.stop();
 });
 
 test('MQTT.js with a certificate may be its thing and nothing else', async () => {
@@ -223,6 +266,11 @@ test('MQTT.js with a certificate may be its thing and nothing else', async () =>
   await expect(probe.subscribe('$aws/things/other/shadow/#')).rejects.toThrow(/[Nn]ot authorized/);
   await expect(probe.publish('$aws/things/other/shadow/update', { state: {} })).rejects.toThrow(/Not authorized/);
   expect(cloud.document('other')).toBeUndefined();
+  await probe.subscribe('cmd/js-tls/req', 'cmd/groups/floor-1/req');
+  await probe.publish('cmd/js-tls/resp', {});
+  for (const topic of ['cmd/js-tls/req', 'cmd/other/resp', 'cmd/groups/floor-1/req']) {
+    await expect(probe.publish(topic, {})).rejects.toThrow(/Not authorized/);
+  }
   await expect(MqttProbe.connect(cloud.mqttsUrl!, { ...tls, clientId: 'other' })).rejects.toThrow();
   await expect(MqttProbe.connect(cloud.mqttsUrl!, { ca: tls.ca, clientId: 'js-tls' })).rejects.toThrow();
   await probe.end();

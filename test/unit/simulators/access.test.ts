@@ -99,6 +99,56 @@ describe('a policy', () => {
   });
 });
 
+describe('a device with direct commands', () => {
+  const ITS = '${iot:Connection.Thing.ThingName}';
+  const GROUP = '${iot:Connection.Thing.Attributes[group]}';
+  const given = [
+    policy(
+      allow('iot:Publish', `${ARN}topic/cmd/${ITS}/resp`),
+      allow('iot:Subscribe', [`${ARN}topicfilter/cmd/${ITS}/req`, `${ARN}topicfilter/cmd/groups/${GROUP}/req`]),
+      allow('iot:Receive', [`${ARN}topic/cmd/${ITS}/req`, `${ARN}topic/cmd/groups/${GROUP}/req`]),
+    ),
+  ];
+  const heater = { [THING]: 'heater', 'iot:Connection.Thing.Attributes[group]': 'floor-1' };
+
+  test.each<[AccessRequest['action'], string, boolean]>([
+    ['iot:Publish', 'topic/cmd/heater/resp', true],
+    ['iot:Publish', 'topic/cmd/pump/resp', false],
+    ['iot:Publish', 'topic/cmd/heater/req', false],
+    ['iot:Publish', 'topic/cmd/groups/floor-1/req', false],
+    ['iot:Subscribe', 'topicfilter/cmd/heater/req', true],
+    ['iot:Subscribe', 'topicfilter/cmd/groups/floor-1/req', true],
+    ['iot:Subscribe', 'topicfilter/cmd/groups/floor-2/req', false],
+    ['iot:Subscribe', 'topicfilter/cmd/groups/+/req', false],
+    ['iot:Subscribe', 'topicfilter/cmd/+/req', false],
+    ['iot:Subscribe', 'topicfilter/cmd/heater/resp', false],
+    ['iot:Subscribe', 'topicfilter/cmd/#', false],
+    ['iot:Receive', 'topic/cmd/heater/req', true],
+    ['iot:Receive', 'topic/cmd/groups/floor-1/req', true],
+    ['iot:Receive', 'topic/cmd/groups/floor-2/req', false],
+    ['iot:Receive', 'topic/cmd/pump/req', false],
+  ])('%s of %s: %s', (action, resource, expected) => {
+    expect(isAllowed(given, { action, resource, variables: heater })).toBe(expected);
+  });
+
+  test('hears no group as long as it has none', () => {
+    const request: AccessRequest = {
+      action: 'iot:Receive',
+      resource: 'topic/cmd/groups//req',
+      variables: { [THING]: 'heater' },
+    };
+    expect(isAllowed(given, request)).toBe(false);
+  });
+});
+
+test('a policy file gives a thing its attributes, with or without policies of its own', () => {
+  const attributes = { group: 'floor-1' };
+  expect(parsePolicyRules([{ certificate: 'heater', attributes }])).toEqual({
+    ok: true,
+    value: [{ certificate: 'heater', attributes }],
+  });
+});
+
 test('a policy file names certificates', () => {
   expect(parsePolicyRules([{ certificate: 'heater', policies: [{ Statement: allow('*', '*') }] }]).ok).toBe(true);
   expect(parsePolicyRules([{ certificate: 'heater', policies: [{}] }])).toMatchObject({
