@@ -1,3 +1,8 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ConnectionOptions } from 'node:tls';
+import { makeCertificates } from '../simulators/access/certificates.ts';
 import { applyUpdate, parseUpdateRequest, type ShadowRecord } from '../src/core/shadow/update.ts';
 import { delta } from '../src/core/shadow/delta.ts';
 import { mergeSection } from '../src/core/shadow/merge.ts';
@@ -27,7 +32,12 @@ interface Run {
 type Server = Awaited<ReturnType<typeof startChild<{ mqttUrl: string }>>>;
 
 /** Every thing has a connection of its own and one update in flight: the next one follows the answer. */
-async function load(server: Server, things: number, body: (count: number) => string): Promise<Run> {
+async function load(
+  server: Server,
+  things: number,
+  body: (count: number) => string,
+  tls: ConnectionOptions | undefined,
+): Promise<Run> {
   const url = server.ready.mqttUrl;
   const latencies: number[] = [];
   let answered = 0;
@@ -44,7 +54,8 @@ async function load(server: Server, things: number, body: (count: number) => str
         sentAt = performance.now();
         client.publish(packets[(count += 1) % packets.length] as Buffer);
       };
-      const client = await RawClient.connect(url, `thing-${index}`, `${topic}/accepted`, () => {
+      const who = { clientId: `thing-${index}`, filter: `${topic}/accepted`, ...(tls === undefined ? {} : { tls }) };
+      const client = await RawClient.connect(url, who, () => {
         answered += 1;
         if (measuring) latencies.push(performance.now() - sentAt);
         if (running) send();
@@ -105,18 +116,24 @@ async function overTcp(title: string, stateBytes: number): Promise<void> {
     timestamp: 1_700_000_000,
   });
   print(`\n### ${title}\n\nRequest ${patch(1).length} B, answer ${accepted.length} B, document ${full.length} B.\n`);
+  const certificates = process.argv.includes('--tls')
+    ? await makeCertificates({ things: [], applications: ['load'] })
+    : undefined;
+  const tls = certificates && { ca: certificates.ca.cert, ...certificates.clients['load'] };
+  const endpoint = certificates && { tls: { ca: certificates.ca.cert, ...certificates.server } };
+  const keep = process.argv.includes('--data') ? () => ({ data: mkdtempSync(join(tmpdir(), 'bench-')) }) : () => ({});
   const rows: string[][] = [];
   for (const things of THINGS) {
     const runs = await interleave(REPETITIONS, {
       service: async () => {
-        const child = await startChild<{ mqttUrl: string }>('shadow-cloud', { things, full });
-        const run = await load(child, things, patch);
+        const child = await startChild<{ mqttUrl: string }>('shadow-cloud', { things, full, ...endpoint, ...keep() });
+        const run = await load(child, things, patch, tls);
         await child.stop();
         return run;
       },
       bare: async () => {
-        const child = await startChild<{ mqttUrl: string }>('echo-broker', { answer: accepted });
-        const run = await load(child, things, patch);
+        const child = await startChild<{ mqttUrl: string }>('echo-broker', { answer: accepted, ...endpoint });
+        const run = await load(child, things, patch, tls);
         await child.stop();
         return run;
       },

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 
 /**
  * As little of an MQTT 3.1.1 client as a load needs: QoS 1 both ways, packets written by hand, nothing parsed but lengths.
@@ -17,11 +18,17 @@ export class RawClient {
     socket.on('error', () => undefined);
   }
 
-  static async connect(url: string, clientId: string, filter: string, onMessage: () => void): Promise<RawClient> {
+  static async connect(
+    url: string,
+    { clientId, filter, tls }: { clientId: string; filter: string; tls?: ConnectionOptions },
+    onMessage: () => void,
+  ): Promise<RawClient> {
     const { hostname, port } = new URL(url);
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    const address = { host: hostname, port: Number(port) };
+    const socket = tls === undefined ? connect({ ...address, noDelay: true }) : connectTls({ ...address, ...tls });
+    socket.setNoDelay(true);
     const client = new RawClient(socket, onMessage);
-    await new Promise((resolve) => socket.once('connect', resolve));
+    await new Promise((resolve) => socket.once(tls === undefined ? 'connect' : 'secureConnect', resolve));
     await client.#ask(packet(0x10, Buffer.concat([text('MQTT'), Buffer.from([4, 2, 0, 0]), text(clientId)])));
     await client.#ask(packet(0x82, Buffer.concat([Buffer.from([0, 1]), text(filter), Buffer.from([1])])));
     return client;
