@@ -69,6 +69,11 @@ export function failpoints(at: OnFailpoint | undefined): Failpoints {
           at('api.before_response');
           return created;
         },
+        createDirect: async (request) => {
+          const created = await cloud.createDirect(request);
+          at('api.before_response');
+          return created;
+        },
         createMany: async (request) => {
           const created = await cloud.createMany(request);
           at('api.before_response');

@@ -27,7 +27,7 @@ import { createHttpServer } from './http/server.ts';
 import { presenceTopic } from './protocol/presence-topic.ts';
 import { parseJson } from './protocol/json-text.ts';
 import { compileModel } from './protocol/model-schema.ts';
-import { modelLookup, parseServerConfig } from './protocol/server-config.ts';
+import { modelLookup, parseServerConfig, type ServerConfig } from './protocol/server-config.ts';
 
 /** The one place where the server's shells meet their adapters. Paths stay as the operator wrote them. */
 export interface ServerOptions {
@@ -95,6 +95,7 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
     ...{ clock, random, log, metrics, modelOf: models.value.modelOf },
     ...(access.value === undefined ? {} : { gate: createPublishGate(access.value) }),
     willFilter: presenceTopic('+' as ThingName),
+    groups: models.value.groups,
     ...(isAwsEndpoint(options.mqtt.url) ? AWS_CAPS : {}),
   });
   metrics.onRead(() => cloud.measure());
@@ -166,8 +167,10 @@ export async function loadModels(configPath: string | undefined): Promise<Result
   return catalog.ok ? ok(catalog.value.modelOf) : catalog;
 }
 
-async function loadCatalog(configPath: string | undefined): Promise<Result<ModelCatalog>> {
-  if (configPath === undefined) return ok({ modelOf: () => NO_MODEL, mappings: [] });
+async function loadCatalog(
+  configPath: string | undefined,
+): Promise<Result<ModelCatalog & { readonly groups: ServerConfig['groups'] }>> {
+  if (configPath === undefined) return ok({ modelOf: () => NO_MODEL, mappings: [], groups: {} });
   const text = await readJsonFile(configPath);
   if (!text.ok) return text;
   const config = parseServerConfig(text.value);
@@ -184,6 +187,7 @@ async function loadCatalog(configPath: string | undefined): Promise<Result<Model
   }
   return ok({
     modelOf: modelLookup(mappings),
+    groups: config.value.groups,
     mappings: mappings.map(({ shadow, ...mapping }) => ({
       ...mapping,
       ...(shadow === undefined ? {} : { shadowName: shadow }),

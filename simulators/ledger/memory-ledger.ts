@@ -3,6 +3,8 @@ import { fitsPattern } from '../../src/core/access/pattern.ts';
 import type { ClientToken, CommandId, EpochMs, ThingName } from '../../src/core/brand.ts';
 import { VERDICT_OF, type Command, type TimelineEntry } from '../../src/core/command/command.ts';
 import { tokenOf, type Write } from '../../src/core/command/write.ts';
+import type { AnyCommand, DirectCommand } from '../../src/core/direct/direct-command.ts';
+import { directRef, isDirectRef } from '../../src/core/direct/place.ts';
 import type { DriftCause, DriftEntry, IgnoreRule } from '../../src/core/drift/drift.ts';
 import type { Presence } from '../../src/core/presence/presence.ts';
 import { problem, type ProblemCode } from '../../src/core/problem.ts';
@@ -12,6 +14,7 @@ import type { ShadowView } from '../../src/core/view/view.ts';
 import type {
   CommandFilter,
   CommitReceipt,
+  DirectRecord,
   DriftCounts,
   DriftFilter,
   EventPage,
@@ -31,7 +34,7 @@ import type {
 interface Shelf {
   readonly ref: ShadowRef;
   view?: ShadowView;
-  readonly commands: Map<CommandId, Command>;
+  readonly commands: Map<CommandId, AnyCommand>;
   readonly writes: Map<string, Write>;
   readonly drift: Map<string, DriftEntry>;
 }
@@ -39,7 +42,8 @@ interface Shelf {
 /** A ledger without a disk: second implementation of the port, for tests and the simulation. */
 export class MemoryLedger implements Ledger {
   readonly #shelves = new Map<string, Shelf>();
-  readonly #commands = new Map<CommandId, Command>();
+  readonly #commands = new Map<CommandId, AnyCommand>();
+  readonly #sequences = new Map<ThingName, Map<string, number>>();
   readonly #timeline: TimelineEntry[] = [];
   readonly #timelines = new Map<CommandId, TimelineEntry[]>();
   readonly #writes = new Map<ClientToken, Write>();
@@ -72,11 +76,11 @@ export class MemoryLedger implements Ledger {
     return ok({ firstSequence });
   }
 
-  async command(id: CommandId): Promise<Result<Command | undefined>> {
+  async command(id: CommandId): Promise<Result<AnyCommand | undefined>> {
     return ok(this.#commands.get(id));
   }
 
-  async commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<Command>>> {
+  async commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<AnyCommand>>> {
     const found = [...this.#commands.values()].filter((command) => matches(command, filter));
     found.sort((left, right) => (left.id < right.id ? 1 : -1));
     return ok(pageOf(found, page, ({ id }) => id, 'descending'));
@@ -104,13 +108,23 @@ export class MemoryLedger implements Ledger {
   async shadow(ref: ShadowRef): Promise<Result<ShadowRecord>> {
     const shelf = this.#shelves.get(shadowKey(ref));
     if (shelf === undefined) return ok({ open: [], ended: [], writes: [], drift: [] });
-    const commands = [...shelf.commands.values()].sort(byId);
+    const commands = [...shelf.commands.values()].filter(isShadowCommand).sort(byId);
     return ok({
       ...(shelf.view === undefined ? {} : { view: shelf.view }),
       open: commands.filter(isOpen),
       ended: commands.filter(isRevisable),
       writes: [...shelf.writes.values()].filter(({ state }) => state === 'open'),
       drift: [...shelf.drift.values()],
+    });
+  }
+
+  async direct(thingName: ThingName): Promise<Result<DirectRecord>> {
+    const kept = [...(this.#shelves.get(shadowKey(directRef(thingName)))?.commands.values() ?? [])];
+    const commands = kept.filter(isDirectCommand).sort(byId);
+    return ok({
+      open: commands.filter(isOpen),
+      ended: commands.filter(isRevisable),
+      sequences: new Map(this.#sequences.get(thingName)),
     });
   }
 
@@ -129,6 +143,7 @@ export class MemoryLedger implements Ledger {
   async shadows(page: PageRequest, filter: ShadowFilter = {}): Promise<Result<Page<ShadowRef>>> {
     const refs = [...this.#shelves.values()]
       .map(({ ref }) => ref)
+      .filter((ref) => !isDirectRef(ref))
       .filter((ref) => inScope(filter.scope, ref) && ref.thingName.startsWith(filter.thingPrefix ?? ''));
     refs.sort((left, right) => (byNames(left) < byNames(right) ? -1 : 1));
     const { cursor, ...rest } = page;
@@ -180,11 +195,12 @@ export class MemoryLedger implements Ledger {
     const drift = this.#driftMatching(scope === undefined ? {} : { scope }).filter((entry) => isListed(entry, {}));
     const shelves = new Map([...this.#shelves].filter(([, { ref }]) => inScope(scope, ref)));
     const keys = (entries: readonly DriftEntry[]): Set<string> => new Set(entries.map(({ ref }) => shadowKey(ref)));
-    const pending = [...shelves].filter(([, { commands }]) => [...commands.values()].some(isOpen)).map(([key]) => key);
-    const things = new Set([...shelves.values()].map(({ ref }) => ref.thingName));
+    const shadows = [...shelves].filter(([, { ref }]) => !isDirectRef(ref));
+    const pending = shadows.filter(([, { commands }]) => [...commands.values()].some(isOpen)).map(([key]) => key);
+    const things = new Set(shadows.map(([, { ref }]) => ref.thingName));
     const states = [...things].map((thing) => this.#presence.get(thing)?.state ?? 'unknown');
     const count = (wanted: Presence['state']): number => states.filter((state) => state === wanted).length;
-    const total = shelves.size;
+    const total = shadows.length;
     return ok({
       things: { online: count('online'), offline: count('offline'), unknown: count('unknown') },
       shadows: {
@@ -207,7 +223,7 @@ export class MemoryLedger implements Ledger {
     );
     const ended = [...this.#commands.values()]
       .filter(({ id, endedAt }) => endedAt !== undefined && endedAt < endedBefore && !held.has(id))
-      .filter(({ endResult }) => endResult !== 'not_yet')
+      .filter((command) => command.kind !== 'shadow' || command.endResult !== 'not_yet')
       .sort((left, right) => (left.endedAt ?? 0) - (right.endedAt ?? 0))
       .slice(0, limit);
     for (const command of ended) this.#forget(command);
@@ -231,7 +247,7 @@ export class MemoryLedger implements Ledger {
     return this;
   }
 
-  #isStale(command: Command): boolean {
+  #isStale(command: AnyCommand): boolean {
     const stored = this.#commands.get(command.id);
     return stored !== undefined && stored.revision >= command.revision;
   }
@@ -242,6 +258,11 @@ export class MemoryLedger implements Ledger {
         this.#commands.set(change.command.id, change.command);
         this.#shelf(change.command.ref).commands.set(change.command.id, change.command);
         return;
+      case 'sequence': {
+        const sequences = this.#sequences.get(change.thingName) ?? new Map<string, number>();
+        this.#sequences.set(change.thingName, sequences.set(change.key, change.number));
+        return;
+      }
       case 'timeline':
         this.#append({ sequence: (this.#sequence += 1), ...change.entry });
         return;
@@ -280,7 +301,7 @@ export class MemoryLedger implements Ledger {
     else own.push(entry);
   }
 
-  #forget(command: Command): void {
+  #forget(command: AnyCommand): void {
     const shelf = this.#shelf(command.ref);
     this.#commands.delete(command.id);
     shelf.commands.delete(command.id);
@@ -324,19 +345,27 @@ export class MemoryLedger implements Ledger {
   }
 }
 
-function isOpen({ status }: Command): boolean {
+function isShadowCommand(command: AnyCommand): command is Command {
+  return command.kind === 'shadow';
+}
+
+function isDirectCommand(command: AnyCommand): command is DirectCommand {
+  return command.kind === 'direct';
+}
+
+function isOpen({ status }: AnyCommand): boolean {
   return VERDICT_OF[status] === 'pending';
 }
 
-function isRevisable(command: Command): boolean {
+function isRevisable(command: AnyCommand): boolean {
   return (
     command.status === 'timed_out' ||
     command.status === 'expired' ||
-    (!isOpen(command) && command.endResult === 'not_yet')
+    (command.kind === 'shadow' && !isOpen(command) && command.endResult === 'not_yet')
   );
 }
 
-function byId(left: Command, right: Command): number {
+function byId(left: AnyCommand, right: AnyCommand): number {
   return left.id < right.id ? -1 : 1;
 }
 
@@ -349,7 +378,7 @@ function namesShadow(ref: ShadowRef, wanted: string | null | undefined): boolean
   return wanted === undefined || (wanted ?? undefined) === ref.shadowName;
 }
 
-function matches({ ref, status, author, createdAt, parentId }: Command, filter: CommandFilter): boolean {
+function matches({ ref, status, author, createdAt, parentId }: AnyCommand, filter: CommandFilter): boolean {
   if (filter.parentId !== undefined && parentId !== filter.parentId) return false;
   if (!inScope(filter.scope, ref)) return false;
   if (filter.thingName !== undefined && ref.thingName !== filter.thingName) return false;

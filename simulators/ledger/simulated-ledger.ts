@@ -123,6 +123,7 @@ export function openSimulatedLedger(options: {
     idempotency: (key) => read(() => ledger.idempotency(key)),
     write: (token) => read(() => ledger.write(token)),
     shadow: (ref) => read(() => ledger.shadow(ref)),
+    direct: (thingName) => read(() => ledger.direct(thingName)),
     openShadows: (page) => read(() => ledger.openShadows(page)),
     shadows: (page) => read(() => ledger.shadows(page)),
     presence: (thingName) => read(() => ledger.presence(thingName)),

@@ -58,7 +58,7 @@ export class Apps {
     if (answer === undefined) return;
     const { emit } = this.#environment;
     if (!answer.ok) return emit({ type: 'acted', id, action, problem: answer.problem.code });
-    emit({ type: 'acted', id, action, command: answer.value });
+    if (answer.value.kind === 'shadow') emit({ type: 'acted', id, action, command: answer.value });
     this.#acknowledged.add(answer.value.id);
     await this.look(answer.value.id);
   }
@@ -73,8 +73,8 @@ export class Apps {
     const { api } = this.#server;
     const found = api === undefined ? undefined : await this.#answer(api.command(id));
     if (found === undefined) return false;
-    if (found.ok) this.#environment.emit({ type: 'looked', id, command: found.value });
-    else this.#environment.emit({ type: 'looked', id, problem: found.problem.code });
+    if (!found.ok) this.#environment.emit({ type: 'looked', id, problem: found.problem.code });
+    else if (found.value.kind === 'shadow') this.#environment.emit({ type: 'looked', id, command: found.value });
     return found.ok || found.problem.code === 'command_not_found';
   }
 

@@ -142,7 +142,8 @@ export class ServerMachine implements Machine {
     if (VERDICT_OF[entry.status] === 'pending') return;
     void cloud.command(entry.commandId).then((found) => {
       if (this.#process !== process || !process.alive) return;
-      if (found.ok) emit({ type: 'looked', id: entry.commandId, command: found.value });
+      if (found.ok && found.value.kind === 'shadow')
+        emit({ type: 'looked', id: entry.commandId, command: found.value });
     });
   }
 

@@ -1,5 +1,6 @@
 import { monotonicMs, type CommandId } from '../../src/core/brand.ts';
-import { VERDICT_OF, type Command, type CommandStatus } from '../../src/core/command/command.ts';
+import { VERDICT_OF, type CommandStatus } from '../../src/core/command/command.ts';
+import type { AnyCommand } from '../../src/core/direct/direct-command.ts';
 import { modelEqual } from '../../src/core/model/model-equal.ts';
 import { leavesOf, valueAt } from '../../src/core/json/json-pointer.ts';
 import { isJsonObject, member } from '../../src/core/json/json.ts';
@@ -451,7 +452,7 @@ export class World {
     if (command !== undefined) return `command ${words(command)}`;
     const ended = await this.#await(api.commands({}, { limit: 500 }));
     if (!ended.ok) return ended.problem.message;
-    const unfinished = ended.value.items.find(({ endResult }) => endResult === 'not_yet');
+    const unfinished = ended.value.items.find((each) => each.kind === 'shadow' && each.endResult === 'not_yet');
     return unfinished === undefined ? undefined : `command ${words(unfinished)}: its end is not carried out`;
   }
 
@@ -478,7 +479,10 @@ export class World {
   }
 }
 
-function words({ id, status, statusReason, ref, fields, endResult }: Command): string {
+function words(command: AnyCommand): string {
+  const { id, status, statusReason, ref } = command;
+  if (command.kind === 'direct') return `${id} on ${shadowKey(ref)} is ${status}: ${command.name}`;
+  const { fields, endResult } = command;
   const open = fields.map(({ field, state }) => `${field} ${state.outcome}`).join(', ');
   return `${id} on ${shadowKey(ref)} is ${status} (${statusReason ?? endResult ?? ''}): ${open}`;
 }

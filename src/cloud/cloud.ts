@@ -2,6 +2,7 @@ import type { Grant } from '../core/access/access.ts';
 import type { Scope } from '../core/access/decide.ts';
 import type { CommandId, EpochMs, FieldPointer, ThingName } from '../core/brand.ts';
 import type { Command, CommandStatus, OnEnd, TimelineEntry, WhenOffline } from '../core/command/command.ts';
+import type { AnyCommand, DirectCommand } from '../core/direct/direct-command.ts';
 import type { DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
 import type { JsonObject, JsonValue } from '../core/json/json.ts';
 import type { Presence } from '../core/presence/presence.ts';
@@ -32,15 +33,23 @@ export interface Cloud {
 
   /** Settles when the command is durable (`queued`), not when it is done. */
   create(request: CreateCommand): Promise<Result<CreatedCommand>>;
+  /** The same for an action: `queued` is durable, the rest follows. */
+  createDirect(request: CreateDirectCommand): Promise<Result<CreatedDirectCommand>>;
+  /** One action for all members of a group: one request, a command each under one parent. */
+  createGroup(request: CreateGroupCommand): Promise<Result<CreatedGroup>>;
   /** One wish for many shadows: a command each, under one parent. All of them become durable, or none. */
   createMany(request: CreateMany): Promise<Result<CreatedMany>>;
-  command(id: CommandId): Promise<Result<Command>>;
-  commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<Command>>>;
+  /** Groups as configured: thing names, in which `*` stands for any characters. */
+  groups(): readonly { readonly group: string; readonly things: readonly string[] }[];
+  /** `not_found` for a group that is not configured. */
+  members(group: string): Promise<Result<readonly ThingName[]>>;
+  command(id: CommandId): Promise<Result<AnyCommand>>;
+  commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<AnyCommand>>>;
   timeline(id: CommandId): Promise<Result<readonly TimelineEntry[]>>;
   /** Settles with the command when it has ended, or as it then is when `signal` aborts. Faster where its shadow is given. */
-  settled(id: CommandId, signal: AbortSignal, ref?: ShadowRef): Promise<Result<Command>>;
+  settled(id: CommandId, signal: AbortSignal, ref?: ShadowRef): Promise<Result<AnyCommand>>;
   /** Cancel and extend need an open command; retry and rollback of an ended one create a new command. */
-  act(id: CommandId, action: CommandAction): Promise<Result<Command>>;
+  act(id: CommandId, action: CommandAction): Promise<Result<AnyCommand>>;
 
   explainCommand(id: CommandId): Promise<Result<Explanation>>;
   explainShadow(ref: ShadowRef): Promise<Result<ShadowExplanation>>;
@@ -80,7 +89,7 @@ export interface Actor {
  * Asked before a write with this command is published, each time: rights may have been taken away while it was queued.
  * A problem (`forbidden`) ends the command as `failed`, its fields refused with that code; nothing is published.
  */
-export type PublishGate = (command: Command) => Result<void>;
+export type PublishGate = (command: AnyCommand) => Result<void>;
 
 export interface CreateCommand {
   readonly ref: ShadowRef;
@@ -119,6 +128,46 @@ export interface CreatedMany {
   readonly parentId: CommandId;
   /** By shadow. */
   readonly commands: readonly Command[];
+  readonly replayed: boolean;
+}
+
+export interface CreateDirectCommand {
+  readonly thingName: ThingName;
+  readonly name: string;
+  /** Default none. */
+  readonly args?: JsonObject;
+  readonly by: Actor;
+  readonly reason?: string;
+  /** Default 60,000. */
+  readonly applyWithinMs?: number;
+  /** Default: 5 minutes from now. At most one of the two. */
+  readonly expiresAt?: EpochMs;
+  readonly expiresInMs?: number;
+  /** Default `wait`. */
+  readonly whenOffline?: WhenOffline;
+  /** Commands of one key are done one after the other; the ledger gives the number. */
+  readonly sequenceKey?: string;
+  readonly idempotency?: CreateCommand['idempotency'];
+}
+
+export interface CreatedDirectCommand {
+  readonly command: DirectCommand;
+  readonly replayed: boolean;
+}
+
+export interface CreateGroupCommand extends Omit<CreateDirectCommand, 'thingName' | 'sequenceKey'> {
+  readonly group: string;
+  /** Its members, each once. */
+  readonly things: readonly ThingName[];
+  /** When so many have not succeeded, the rest is cancelled. */
+  readonly abortAfter?: number;
+}
+
+export interface CreatedGroup {
+  /** `parentId` of all commands, and the id of the transaction on the wire. */
+  readonly parentId: CommandId;
+  readonly group: string;
+  readonly total: number;
   readonly replayed: boolean;
 }
 

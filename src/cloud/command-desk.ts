@@ -3,6 +3,7 @@ import { isOpenCommand } from '../core/command/clocks.ts';
 import type { Command } from '../core/command/command.ts';
 import { newCommand, type Wish } from '../core/command/new-command.ts';
 import type { DeskEvent } from '../core/desk/desk.ts';
+import type { AnyCommand } from '../core/direct/direct-command.ts';
 import { objectFromLeaves } from '../core/json/json-pointer.ts';
 import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
@@ -12,13 +13,16 @@ import type { IdempotencyRecord, Ledger, LedgerChange } from '../ports/ledger.ts
 import type { Metrics } from '../ports/metrics.ts';
 import type { CommandAction, CreateCommand, CreatedCommand } from './cloud.ts';
 import type { Desks } from './desks.ts';
+import type { DirectClerk } from './direct-clerk.ts';
 import type { Hub } from './hub.ts';
 import type { Ids } from './ids.ts';
+import { ended, notFound } from './refusals.ts';
 import type { SteadyTime } from './steady-time.ts';
 
 export interface CommandDeskOptions {
   readonly ledger: Ledger;
   readonly desks: Desks;
+  readonly direct: DirectClerk;
   readonly hub: Hub;
   readonly ids: Ids;
   readonly time: SteadyTime;
@@ -57,11 +61,12 @@ export class CommandDesk {
     }
   }
 
-  async act(id: CommandId, action: CommandAction): Promise<Result<Command>> {
+  async act(id: CommandId, action: CommandAction): Promise<Result<AnyCommand>> {
     const { ledger, desks } = this.#options;
     const found = await ledger.command(id);
     if (!found.ok) return found;
     if (found.value === undefined) return notFound(id);
+    if (found.value.kind === 'direct') return this.#options.direct.act(id, found.value.ref.thingName, action);
     // The desk knows more than the ledger may have been told so far.
     const entry = await desks.open(found.value.ref);
     const command = entry.desk?.commands.get(id) ?? found.value;
@@ -89,9 +94,9 @@ export class CommandDesk {
       if (known.value.fingerprint !== idempotency.fingerprint) return mismatch(idempotency.key);
       const command = await ledger.command(known.value.commandId);
       if (!command.ok) return command;
-      return command.value === undefined
-        ? notFound(known.value.commandId)
-        : ok({ command: command.value, replayed: true });
+      return command.value?.kind === 'shadow'
+        ? ok({ command: command.value, replayed: true })
+        : notFound(known.value.commandId);
     }
     const record = (commandId: CommandId): IdempotencyRecord => ({ ...idempotency, commandId, createdAt: time.now() });
     return this.#create(request, (id) => [{ type: 'idempotency', record: record(id) }]);
@@ -183,15 +188,9 @@ export class CommandDesk {
     if (!stored.ok) return stored;
     const after = await ledger.command(command.id);
     if (!after.ok) return after;
-    return after.value === undefined ? notFound(command.id) : ok(after.value);
+    return after.value?.kind === 'shadow' ? ok(after.value) : notFound(command.id);
   }
 }
-
-export const notFound = (id: CommandId): Result<never> =>
-  fail(problem('command_not_found', `no command ${id.slice(0, 64)}`));
-
-const ended = ({ status }: Command): Result<never> =>
-  fail(problem('command_ended', `the command has ended: ${status}`));
 
 const mismatch = (key: string): Result<never> =>
   fail(problem('idempotency_mismatch', `the idempotency key ${key.slice(0, 64)} was used for another request`));

@@ -2,9 +2,12 @@ import type { Scope } from '../core/access/decide.ts';
 import { epochMs, type CommandId, type FieldPointer, type ThingName } from '../core/brand.ts';
 import { isOpenCommand } from '../core/command/clocks.ts';
 import type { Command, TimelineEntry } from '../core/command/command.ts';
+import type { AnyCommand } from '../core/direct/direct-command.ts';
+import { DIRECT_SETTINGS, type DirectSettings } from '../core/direct/direct-desk.ts';
 import { DESK_SETTINGS, type Desk, type DeskSettings, type DeskStep } from '../core/desk/desk.ts';
 import type { DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
 import { explainCommand } from '../core/explain/explain-command.ts';
+import { explainDirect } from '../core/explain/explain-direct.ts';
 import { shadowFields } from '../core/explain/shadow-fields.ts';
 import { NO_MODEL, type Model } from '../core/model/model.ts';
 import { PRESENCE_SETTINGS, type PresenceSettings } from '../core/presence/track.ts';
@@ -28,6 +31,7 @@ import type { Log } from '../ports/log.ts';
 import { NO_METRICS, type Metrics } from '../ports/metrics.ts';
 import type { Random } from '../ports/random.ts';
 import type { QoS, Transport } from '../ports/transport.ts';
+import { defaultDirectTopics, type DirectTopics } from '../protocol/direct-topics.ts';
 import { presenceTopic } from '../protocol/presence-topic.ts';
 import type {
   Actor,
@@ -35,8 +39,12 @@ import type {
   CloudHealth,
   CommandAction,
   CreateCommand,
+  CreateDirectCommand,
+  CreateGroupCommand,
   CreateMany,
   CreatedCommand,
+  CreatedDirectCommand,
+  CreatedGroup,
   CreatedMany,
   DriftTarget,
   Explanation,
@@ -46,8 +54,9 @@ import type {
   ShadowReport,
   ThingReport,
 } from './cloud.ts';
-import { CommandDesk, notFound } from './command-desk.ts';
+import { CommandDesk } from './command-desk.ts';
 import { Desks, type DeskEntry } from './desks.ts';
+import { DirectChannel } from './direct-channel.ts';
 import { DriftIndex } from './drift-index.ts';
 import { FanOut } from './fan-out.ts';
 import { Hub } from './hub.ts';
@@ -56,6 +65,7 @@ import { Outbox } from './outbox.ts';
 import { PresenceKeeper } from './presence-keeper.ts';
 import { Recorder } from './recorder.ts';
 import { Recovery } from './recovery.ts';
+import { notFound } from './refusals.ts';
 import { Retention } from './retention.ts';
 import { SteadyTime } from './steady-time.ts';
 import { Watcher } from './watcher.ts';
@@ -71,6 +81,11 @@ export interface CloudOptions {
   /** Asked before each publish of a command; default: nobody loses a right. */
   readonly gate?: PublishGate;
   readonly desk?: Partial<DeskSettings>;
+  /** Where direct commands travel; default `cmd/{thing}/req` and so on. */
+  readonly directTopics?: DirectTopics;
+  readonly direct?: Partial<DirectSettings>;
+  /** Thing names, in which `*` stands for any characters, by the name of the group. */
+  readonly groups?: Readonly<Record<string, readonly string[]>>;
   readonly presence?: Partial<PresenceSettings>;
   /** Topic levels of the things to follow; default all (`+`). */
   readonly things?: readonly string[];
@@ -110,6 +125,7 @@ export class Engine implements Cloud {
   readonly #presence: PresenceKeeper;
   readonly #desks: Desks;
   readonly #drift: DriftIndex;
+  readonly #direct: DirectChannel;
   readonly #commandDesk: CommandDesk;
   readonly #fanOut: FanOut;
   readonly #watcher: Watcher;
@@ -129,7 +145,7 @@ export class Engine implements Cloud {
     const time = this.#time;
     const ids = new Ids(clock, random);
     const settings = { ...DESK_SETTINGS, ...options.desk };
-    this.#hub = new Hub(log, (command) => this.#measureEnd(command));
+    this.#hub = new Hub(log, (command) => this.#onEnd(command));
     this.#recorder = new Recorder({ ledger, clock, log }, (changes, receipt) => this.#hub.durable(changes, receipt));
     this.#outbox = new Outbox(transport, clock, {
       answerMs: settings.answerMs,
@@ -141,6 +157,7 @@ export class Engine implements Cloud {
       (presence) => {
         this.#recorder.defer([{ type: 'presence', presence }]);
         this.#desks.presenceChanged(presence);
+        this.#direct.desks.presenceChanged(presence);
       },
     );
     this.#drift = new DriftIndex({
@@ -165,9 +182,19 @@ export class Engine implements Cloud {
       presenceOf: (thingName) => this.#presence.get(thingName),
       onStep: (entry, before, step) => this.#onStep(entry, before, step),
     });
+    this.#direct = new DirectChannel({
+      ...{ transport, ledger, clock, random, log, metrics, time, ids },
+      ...{ recorder: this.#recorder, outbox: this.#outbox, presence: this.#presence },
+      settings: { ...DIRECT_SETTINGS, ...options.direct },
+      topics: options.directTopics ?? defaultDirectTopics(),
+      groups: options.groups ?? {},
+      ...(options.gate === undefined ? {} : { gate: options.gate }),
+      openPerThingMax: options.openPerShadowMax ?? OPEN_PER_SHADOW_MAX,
+      onOpen: (change) => (this.#openCommands += change),
+    });
     const openPerShadowMax = options.openPerShadowMax ?? OPEN_PER_SHADOW_MAX;
     const taking = { ledger, desks: this.#desks, ids, time, metrics, modelOf, openPerShadowMax };
-    this.#commandDesk = new CommandDesk({ ...taking, hub: this.#hub });
+    this.#commandDesk = new CommandDesk({ ...taking, hub: this.#hub, direct: this.#direct.clerk });
     this.#fanOut = new FanOut(taking);
     this.#watcher = new Watcher({
       ...{ transport, desks: this.#desks, outbox: this.#outbox, presence: this.#presence, time, log, metrics },
@@ -178,7 +205,7 @@ export class Engine implements Cloud {
     });
     const sweepMs = options.sweepMs ?? SWEEP_MS;
     this.#recovery = new Recovery({
-      ...{ ledger, desks: this.#desks, presence: this.#presence, clock, random, log },
+      ...{ ledger, desks: this.#desks, direct: this.#direct.desks, presence: this.#presence, clock, random, log },
       sweepMs,
     });
     this.#retention = new Retention({ ...{ ledger, clock, time, log }, keepMs: options.retentionMs ?? RETENTION_MS });
@@ -192,6 +219,8 @@ export class Engine implements Cloud {
     if (!remembered.ok) return remembered;
     const followed = await this.#watcher.start();
     if (!followed.ok) return followed;
+    const heard = await this.#direct.start();
+    if (!heard.ok) return heard;
     this.#cancels.push(
       transport.onConnection((event) => {
         if (event.type === 'up') this.#linked(true);
@@ -224,13 +253,31 @@ export class Engine implements Cloud {
     return this.#fanOut.create(request);
   }
 
-  async command(id: CommandId): Promise<Result<Command>> {
+  async createDirect(request: CreateDirectCommand): Promise<Result<CreatedDirectCommand>> {
+    if (this.#stopping !== undefined) return fail(problem('ledger_unavailable', 'the server is stopping'));
+    return this.#direct.clerk.create(request);
+  }
+
+  async createGroup(request: CreateGroupCommand): Promise<Result<CreatedGroup>> {
+    if (this.#stopping !== undefined) return fail(problem('ledger_unavailable', 'the server is stopping'));
+    return this.#direct.clerk.createGroup(request);
+  }
+
+  groups(): readonly { readonly group: string; readonly things: readonly string[] }[] {
+    return this.#direct.groups();
+  }
+
+  async members(group: string): Promise<Result<readonly ThingName[]>> {
+    return this.#direct.members(group);
+  }
+
+  async command(id: CommandId): Promise<Result<AnyCommand>> {
     const found = await this.#options.ledger.command(id);
     if (!found.ok) return found;
     return found.value === undefined ? notFound(id) : ok(found.value);
   }
 
-  async commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<Command>>> {
+  async commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<AnyCommand>>> {
     return this.#options.ledger.commands(filter, page);
   }
 
@@ -239,7 +286,7 @@ export class Engine implements Cloud {
     return found.ok ? this.#options.ledger.timeline(id) : found;
   }
 
-  async settled(id: CommandId, signal: AbortSignal, ref?: ShadowRef): Promise<Result<Command>> {
+  async settled(id: CommandId, signal: AbortSignal, ref?: ShadowRef): Promise<Result<AnyCommand>> {
     // Listen first, look second: an end in between is not missed.
     const end = this.#whenEnded(id, signal);
     const known = ref === undefined ? undefined : this.#desks.peek(ref)?.desk?.commands.get(id);
@@ -255,13 +302,18 @@ export class Engine implements Cloud {
     return command === undefined ? this.command(id) : ok(command);
   }
 
-  async act(id: CommandId, action: CommandAction): Promise<Result<Command>> {
+  async act(id: CommandId, action: CommandAction): Promise<Result<AnyCommand>> {
     return this.#commandDesk.act(id, action);
   }
 
   async explainCommand(id: CommandId): Promise<Result<Explanation>> {
     const found = await this.command(id);
     if (!found.ok) return found;
+    if (found.value.kind === 'direct') {
+      const direct = await this.#direct.desks.open(found.value.ref.thingName);
+      const command = direct?.commands.get(id) ?? found.value;
+      return ok({ commandId: id, status: command.status, ...explainDirect(command, direct) });
+    }
     const { desk } = await this.#desks.open(found.value.ref);
     const command = desk?.commands.get(id) ?? found.value;
     return ok(explanation(command, desk));
@@ -396,6 +448,7 @@ export class Engine implements Cloud {
       this.#presence.deaf();
     }
     this.#desks.link(up);
+    this.#direct.desks.link(up);
   }
 
   #onStep(entry: DeskEntry, before: Desk, step: DeskStep): readonly LedgerChange[] {
@@ -411,19 +464,24 @@ export class Engine implements Cloud {
     return this.#drift.onStep(entry, before, step);
   }
 
-  #measureEnd(command: Command): void {
+  #onEnd(command: AnyCommand): void {
+    this.#measureEnd(command);
+    this.#direct.ended(command);
+  }
+
+  #measureEnd(command: AnyCommand): void {
     const labels = { kind: command.kind, result: command.status };
     const ended = command.endedAt ?? command.createdAt;
     this.#metrics.count('shadow_commands_total', labels);
     this.#metrics.observe('shadow_command_duration_seconds', (ended - command.createdAt) / 1000, labels);
-    if (command.status === 'succeeded' && command.sentAt !== undefined && command.noop !== true) {
+    if (command.status === 'succeeded' && command.sentAt !== undefined && !isNoop(command)) {
       this.#metrics.observe('shadow_converge_duration_seconds', Math.max(0, ended - command.sentAt) / 1000);
     }
   }
 
-  #whenEnded(id: CommandId, signal: AbortSignal): { command: Promise<Command | undefined>; cancel: Cancel } {
+  #whenEnded(id: CommandId, signal: AbortSignal): { command: Promise<AnyCommand | undefined>; cancel: Cancel } {
     let cancel: Cancel = () => undefined;
-    const command = new Promise<Command | undefined>((resolve) => {
+    const command = new Promise<AnyCommand | undefined>((resolve) => {
       const forget = this.#hub.onceEnded(id, resolve);
       const onAbort = (): void => cancel();
       cancel = () => {
@@ -454,9 +512,15 @@ export class Engine implements Cloud {
     this.#drift.stop();
     await this.#options.transport.stop();
     this.#desks.stop();
+    this.#direct.stop();
     await this.#recorder.close();
     await this.#options.ledger.close();
   }
+}
+
+/** Nothing converged: it was as desired before. */
+function isNoop(command: AnyCommand): boolean {
+  return command.kind === 'shadow' && command.noop === true;
 }
 
 function explanation(command: Command, desk: Desk | undefined): Explanation {

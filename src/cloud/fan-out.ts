@@ -1,6 +1,7 @@
 import type { CommandId } from '../core/brand.ts';
 import type { Command } from '../core/command/command.ts';
 import { newCommand } from '../core/command/new-command.ts';
+import type { AnyCommand } from '../core/direct/direct-command.ts';
 import type { Model } from '../core/model/model.ts';
 import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
@@ -115,11 +116,15 @@ export class FanOut {
       const page = { limit: CHILDREN_PAGE, ...(cursor === undefined ? {} : { cursor }) };
       const found = await this.#options.ledger.commands({ parentId }, page);
       if (!found.ok) return found;
-      children.push(...found.value.items);
+      children.push(...found.value.items.filter(isShadowCommand));
       cursor = found.value.next;
       if (cursor === undefined) return ok(children);
     }
   }
+}
+
+function isShadowCommand(command: AnyCommand): command is Command {
+  return command.kind === 'shadow';
 }
 
 function byShadow(commands: readonly Command[]): readonly Command[] {

@@ -1,6 +1,7 @@
 import type { CommandId } from '../core/brand.ts';
 import { isOpenCommand } from '../core/command/clocks.ts';
-import type { Command, TimelineEntry } from '../core/command/command.ts';
+import type { TimelineEntry } from '../core/command/command.ts';
+import type { AnyCommand } from '../core/direct/direct-command.ts';
 import type { Cancel } from '../ports/clock.ts';
 import type { CommitReceipt, LedgerChange } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
@@ -9,10 +10,10 @@ import type { Log } from '../ports/log.ts';
 export class Hub {
   readonly #log: Log;
   readonly #listeners = new Set<(entry: TimelineEntry) => void>();
-  readonly #waiting = new Map<CommandId, Set<(command: Command) => void>>();
-  readonly #onEnd: (command: Command) => void;
+  readonly #waiting = new Map<CommandId, Set<(command: AnyCommand) => void>>();
+  readonly #onEnd: (command: AnyCommand) => void;
 
-  constructor(log: Log, onEnd: (command: Command) => void) {
+  constructor(log: Log, onEnd: (command: AnyCommand) => void) {
     this.#log = log;
     this.#onEnd = onEnd;
   }
@@ -22,7 +23,7 @@ export class Hub {
     return () => this.#listeners.delete(listener);
   }
 
-  onceEnded(id: CommandId, listener: (command: Command) => void): Cancel {
+  onceEnded(id: CommandId, listener: (command: AnyCommand) => void): Cancel {
     const listeners = this.#waiting.get(id) ?? new Set();
     this.#waiting.set(id, listeners.add(listener));
     return () => {
@@ -43,7 +44,7 @@ export class Hub {
     }
   }
 
-  #ended(command: Command): void {
+  #ended(command: AnyCommand): void {
     if (command.endedAt !== undefined) this.#onEnd(command);
     const listeners = this.#waiting.get(command.id);
     if (listeners === undefined) return;

@@ -21,6 +21,8 @@ export interface Request {
   readonly priority: 'write' | 'read' | 'resync';
   /** Called when it is handed to the transport. */
   readonly onSent: () => void;
+  /** For requests that are settled by the broker's acknowledgement instead of an answer. */
+  readonly onAcknowledged?: () => void;
   readonly onFailed: (problem: Extract<Result<void>, { ok: false }>['problem']) => void;
 }
 
@@ -102,7 +104,11 @@ export class Outbox {
     if (inFlightMax !== undefined) this.#inFlight.set(request.token, monotonicMs(this.#clock.monotonic() + answerMs));
     request.onSent();
     void this.#transport.publish(request.message).then((result) => {
-      if (result.ok) return;
+      if (result.ok) {
+        if (request.onAcknowledged === undefined) return;
+        this.settle(request.token);
+        return request.onAcknowledged();
+      }
       this.settle(request.token);
       request.onFailed(result.problem);
     });

@@ -1,4 +1,5 @@
 import { monotonicMs } from '../core/brand.ts';
+import { isDirectRef } from '../core/direct/place.ts';
 import { done, type Result } from '../core/result.ts';
 import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
 import type { Cancel, Clock } from '../ports/clock.ts';
@@ -6,6 +7,7 @@ import type { Ledger } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import type { Desks } from './desks.ts';
+import type { DirectDesks } from './direct-desks.ts';
 import type { PresenceKeeper } from './presence-keeper.ts';
 
 const PAGE = 500;
@@ -16,6 +18,7 @@ const SWEEP_PAGE = 50;
 export interface RecoveryOptions {
   readonly ledger: Ledger;
   readonly desks: Desks;
+  readonly direct: DirectDesks;
   readonly presence: PresenceKeeper;
   readonly clock: Clock;
   readonly random: Random;
@@ -104,7 +107,8 @@ export class Recovery {
     const from = this.#waiting.length - this.#left;
     for (const ref of this.#waiting.slice(from, from + TAKE_UP)) {
       if (this.#stopped) return;
-      await this.#options.desks.open(ref);
+      if (isDirectRef(ref)) await this.#options.direct.open(ref.thingName);
+      else await this.#options.desks.open(ref);
       this.#left -= 1;
     }
   }

@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
-import type { CommandDetailView, CommandView, ExplanationView } from '../http/views/command.ts';
+import type { CommandDetailView, CommandView, ExplanationView, ShadowCommandView } from '../http/views/command.ts';
+import type { DirectCommandView } from '../http/views/direct.ts';
 import type { DriftView } from '../http/views/drift.ts';
 import type { PageView } from '../http/views/parts.ts';
 import type { ShadowExplanationView, ShadowView, ThingView } from '../http/views/shadow.ts';
@@ -52,9 +53,11 @@ export const paths = {
 export type {
   CommandDetailView,
   CommandView,
+  DirectCommandView,
   DriftView,
   ExplanationView,
   PageView,
+  ShadowCommandView,
   ShadowExplanationView,
   ShadowView,
   ThingView,

@@ -25,7 +25,8 @@ export function setQuery(changes: Readonly<Record<string, string | undefined>>):
 }
 
 export function thingHref({ thingName, shadowName }: { thingName: string; shadowName?: string }): string {
-  const name = shadowName === undefined ? '' : `?name=${encodeURIComponent(shadowName)}`;
+  // Direct commands stand beside the shadows: their page is the thing's.
+  const name = shadowName === undefined || shadowName === '(direct)' ? '' : `?name=${encodeURIComponent(shadowName)}`;
   return `/things/${encodeURIComponent(thingName)}${name}`;
 }
 

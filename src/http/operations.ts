@@ -1,4 +1,5 @@
 import { COMMAND_OPERATIONS } from './operations/command.ts';
+import { DIRECT_OPERATIONS } from './operations/direct.ts';
 import { DRIFT_OPERATIONS } from './operations/drift.ts';
 import { MANY_OPERATIONS } from './operations/many.ts';
 import type { Operation } from './operations/operation.ts';
@@ -12,6 +13,7 @@ import { SHADOW_OPERATIONS } from './operations/shadow.ts';
 export const OPERATIONS = {
   ...COMMAND_OPERATIONS,
   ...MANY_OPERATIONS,
+  ...DIRECT_OPERATIONS,
   ...SHADOW_OPERATIONS,
   ...DRIFT_OPERATIONS,
   ...SERVER_OPERATIONS,

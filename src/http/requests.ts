@@ -3,6 +3,7 @@ import { DRIFT_CAUSES, type DriftCause } from '../core/drift/drift.ts';
 import { epochMs } from '../core/brand.ts';
 import type { CommandId, EpochMs, FieldPointer } from '../core/brand.ts';
 import { VERDICT_OF, type CommandStatus, type Verdict } from '../core/command/command.ts';
+import { isDirectName } from '../core/direct/new-direct-command.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json/json.ts';
 import { parsePointer } from '../core/json/json-pointer.ts';
 import { problem } from '../core/problem.ts';
@@ -114,6 +115,46 @@ const policy = {
 };
 
 export const createCommandBody = z.strictObject({ ...wish, ...policy }).meta({ id: 'CreateCommand' });
+
+const action = {
+  kind: z.literal('direct'),
+  name: z
+    .string()
+    .refine(isDirectName, 'starts with a letter and has up to 64 of a-z A-Z 0-9 _ . -')
+    .meta({ description: 'what to do', examples: ['unlock'] }),
+  args: jsonObject.optional().meta({ type: 'object', additionalProperties: true, examples: [{ visitor: 'Ada' }] }),
+  ...who,
+  applyWithinMs: lengthMs.optional(),
+  expiresAt: instant.optional(),
+  expiresInMs: lengthMs.optional().meta({ description: 'default 5 minutes' }),
+  whenOffline: z.enum(['wait', 'fail']).optional(),
+};
+
+export const sendBody = z
+  .strictObject({
+    ...action,
+    sequence: z
+      .string()
+      .refine(isDirectName, 'starts with a letter and has up to 64 of a-z A-Z 0-9 _ . -')
+      .optional()
+      .meta({ description: 'a key: commands of one key are done one after the other, in the order of their creation' }),
+  })
+  .meta({ id: 'SendCommand' });
+
+/** What `POST /v1/things/{thing}/commands` takes; `kind` says which, and `shadow` may be left out. */
+export const anyCommandBody = z.union([createCommandBody, sendBody]);
+
+export const sendGroupBody = z
+  .strictObject({
+    ...action,
+    expectedCount: z.int().min(0).max(100_000).optional().meta({
+      description: 'refuse with count_mismatch if the group has another number of members',
+    }),
+    abortAfter: z.int().min(1).max(100_000).optional().meta({
+      description: 'when so many members have failed or timed out, the rest is cancelled',
+    }),
+  })
+  .meta({ id: 'SendGroupCommand' });
 
 /** How many things one request may be meant for; more is a job for several requests. */
 export const THINGS_MAX = 1_000;

@@ -12,6 +12,7 @@ import { methodsOf, type RouteShape } from './methods.ts';
 import { PROBLEM_TYPE, problemDetails } from './problem-response.ts';
 import { answer, type HttpParts, type RouteParts } from './respond.ts';
 import { commandRoutes } from './routes/commands.ts';
+import { directRoutes } from './routes/direct.ts';
 import { driftRoutes } from './routes/drift.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -80,6 +81,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
   const shared: RouteParts = { ...parts, closing, guard: callers };
   commandRoutes(app, shared);
   manyRoutes(app, shared);
+  directRoutes(app, shared);
   shadowRoutes(app, shared);
   driftRoutes(app, shared);
   overviewRoutes(app, shared);

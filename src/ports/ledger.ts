@@ -1,6 +1,7 @@
 import type { ClientToken, CommandId, EpochMs, FieldPointer, ThingName } from '../core/brand.ts';
 import type { Scope } from '../core/access/decide.ts';
 import type { Command, CommandStatus, TimelineEntry } from '../core/command/command.ts';
+import type { AnyCommand, DirectCommand } from '../core/direct/direct-command.ts';
 import type { Write } from '../core/command/write.ts';
 import type { DriftCause, DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
 import type { Presence } from '../core/presence/presence.ts';
@@ -27,9 +28,9 @@ import type { ShadowView } from '../core/view/view.ts';
 export interface Ledger {
   commit(changes: readonly LedgerChange[]): Promise<Result<CommitReceipt>>;
 
-  command(id: CommandId): Promise<Result<Command | undefined>>;
+  command(id: CommandId): Promise<Result<AnyCommand | undefined>>;
   /** Newest first. */
-  commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<Command>>>;
+  commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<AnyCommand>>>;
   /** Oldest first. */
   timeline(id: CommandId): Promise<Result<readonly TimelineEntry[]>>;
   /** Over all commands, in order of sequence, entries above `after`. */
@@ -39,7 +40,9 @@ export interface Ledger {
 
   /** All the engine needs to work on one shadow: one read per shadow when it is first touched. */
   shadow(ref: ShadowRef): Promise<Result<ShadowRecord>>;
-  /** The shadows that have open commands, in a stable order; 100,000s of them, so paged. */
+  /** The same for the direct commands of one thing. */
+  direct(thingName: ThingName): Promise<Result<DirectRecord>>;
+  /** The shadows, and the things' places of direct commands, that have open commands, in a stable order; 100,000s of them, so paged. */
   openShadows(page: PageRequest): Promise<Result<Page<OpenShadow>>>;
   /**
    * Every shadow that has a view or a command, by thing name, then shadow name, the classic one first. The cursor is
@@ -72,7 +75,9 @@ export type LedgerChange =
    * Inserts or replaces by id; the stored revision must be lower than this one. What was asked for (id, ref, author,
    * reason, patch, and whom it comes from) is that of the first one: a ledger need not store it again.
    */
-  | { readonly type: 'command'; readonly command: Command }
+  | { readonly type: 'command'; readonly command: AnyCommand }
+  /** The last number of a sequence that the thing has done. */
+  | { readonly type: 'sequence'; readonly thingName: ThingName; readonly key: string; readonly number: number }
   | { readonly type: 'timeline'; readonly entry: NewTimelineEntry }
   /** Inserts or replaces by id; when it is no longer open, only its state and accepted version have changed. */
   | { readonly type: 'write'; readonly write: Write }
@@ -121,6 +126,14 @@ export interface ShadowRecord {
   /** Writes whose result is not known. */
   readonly writes: readonly Write[];
   readonly drift: readonly DriftEntry[];
+}
+
+export interface DirectRecord {
+  /** Oldest first. */
+  readonly open: readonly DirectCommand[];
+  /** Ended ones that a late answer can still change: `timed_out`, `expired`. */
+  readonly ended: readonly DirectCommand[];
+  readonly sequences: ReadonlyMap<string, number>;
 }
 
 export interface OpenShadow {

@@ -20,6 +20,14 @@ export const COUNTERS = {
   shadow_stale_messages_total: { labels: ['kind'], help: 'Messages older than the view, dropped.' },
   shadow_quarantined_messages_total: { labels: ['reason'], help: 'Messages that could not be read.' },
   shadow_version_resets_total: { labels: [], help: 'New incarnations noticed: deletions and resets of the version.' },
+  shadow_direct_requests_total: {
+    labels: ['purpose'],
+    help: 'Requests of direct commands published: first, again, notice, group.',
+  },
+  shadow_direct_responses_total: {
+    labels: ['outcome'],
+    help: 'Responses to direct commands: used, duplicate, late, unknown.',
+  },
   shadow_writes_total: { labels: ['purpose', 'result'], help: 'Update requests, by what became of them.' },
   shadow_fields_superseded_total: { labels: ['by'], help: 'Fields overwritten, by kind of successor.' },
 } as const;

@@ -25,13 +25,15 @@ const things = z
 const shadows = z
   .string()
   .regex(
-    /^(?:\(classic\)|[$a-zA-Z0-9:_*-]{1,64})$/,
-    'a shadow name, in which * stands for any characters, or (classic)',
+    /^(?:\(classic\)|\(direct\)|[$a-zA-Z0-9:_*-]{1,64})$/,
+    'a shadow name, in which * stands for any characters, or (classic), or (direct) for direct commands',
   );
 const field = z
   .string()
   .max(512)
   .refine((text) => parsePointer(text).ok, 'a JSON Pointer such as /climate/targetC or /zones/*/targetC');
+/** What a name of a direct command can hold, and `*`. */
+const command = z.string().regex(/^[a-zA-Z0-9_.*-]{1,64}$/, 'the name of a direct command, in which * stands for any');
 const listed = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(256);
 
 const rule = z
@@ -41,6 +43,11 @@ const rule = z
     things: listed(things),
     shadows: listed(shadows).optional(),
     fields: listed(field).optional(),
+    commands: listed(command).optional(),
+  })
+  .refine(({ commands, actions }) => commands === undefined || actions.every((action) => action === 'command'), {
+    message: 'commands go with the action command alone; give the other actions a rule of their own',
+    path: ['commands'],
   })
   .refine(({ fields, actions }) => fields === undefined || actions.every((action) => action === 'command'), {
     message: 'fields go with the action command alone; give the other actions a rule of their own',

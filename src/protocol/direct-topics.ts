@@ -1,3 +1,4 @@
+import { assert } from '../core/assert.ts';
 import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import { parseThingName } from '../core/shadow/shadow-ref.ts';
@@ -45,6 +46,13 @@ export function directTopics(templates: DirectTopicTemplates = DIRECT_TOPICS): R
       return thingName?.ok === true ? thingName.value : undefined;
     },
   });
+}
+
+/** The topics of the mission. */
+export function defaultDirectTopics(): DirectTopics {
+  const topics = directTopics();
+  assert(topics.ok, 'our own templates are topics');
+  return topics.value;
 }
 
 /** A group is named like a thing: its name is a level of a topic. */

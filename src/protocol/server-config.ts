@@ -7,18 +7,22 @@ import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
 import type { JsonValue } from '../core/json/json.ts';
 
 /**
- * The server's configuration file: which model holds for which shadows.
+ * The server's configuration file: which model holds for which shadows, and which things make up a group.
  *
  * ```json
  * { "models": [ { "things": "*-heater", "model": "models/heater.json" },
- *               { "things": "lobby-*", "shadow": "light", "model": "models/bulb.json" } ] }
+ *               { "things": "lobby-*", "shadow": "light", "model": "models/bulb.json" } ],
+ *   "groups": { "doors": ["door-*", "gate-1"] } }
  * ```
  *
  * The first rule that fits holds. `things` is a thing name in which `*` stands for any characters; `shadow` is a shadow
- * name, absent for the classic shadow. Where no rule fits, nothing is checked and values compare as plain JSON.
+ * name, absent for the classic shadow. A group's members are the things it names, and those its patterns find among the
+ * things that the server knows. Where no rule fits, nothing is checked and values compare as plain JSON.
  */
 export interface ServerConfig {
   readonly models: readonly ModelMapping[];
+  /** Thing names, in which `*` stands for any characters, by the name of the group. */
+  readonly groups: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface ModelMapping {
@@ -28,8 +32,10 @@ export interface ModelMapping {
   readonly model: string;
 }
 
+const things = z.string().regex(/^[a-zA-Z0-9:_*-]{1,128}$/, 'a thing name, in which * stands for any characters');
+
 const modelMapping = z.strictObject({
-  things: z.string().regex(/^[a-zA-Z0-9:_*-]{1,128}$/, 'a thing name, in which * stands for any characters'),
+  things,
   shadow: z
     .string()
     .regex(/^[$a-zA-Z0-9:_-]{1,64}$/, 'a shadow name; leave it out for the classic shadow')
@@ -37,7 +43,11 @@ const modelMapping = z.strictObject({
   model: z.string().min(1).max(1_024),
 });
 
-const serverConfig = z.strictObject({ models: z.array(modelMapping).max(1_000) });
+const groupName = z.string().regex(/^[a-zA-Z0-9:_-]{1,128}$/, 'a group name has the characters of a thing name');
+const serverConfig = z.strictObject({
+  models: z.array(modelMapping).max(1_000).default([]),
+  groups: z.record(groupName, z.array(things).min(1).max(10_000)).default({}),
+});
 
 /** Errors   `invalid_config` with the JSON Pointer of the first place that is wrong. */
 export function parseServerConfig(value: JsonValue): Result<ServerConfig> {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { CommandDetailView, CommandView } from '../../src/http/views/command.ts';
+import type { CommandDetailView, CommandView, ShadowCommandView } from '../../src/http/views/command.ts';
 import type { DriftView } from '../../src/http/views/drift.ts';
 import type { PageView } from '../../src/http/views/parts.ts';
 import type { ShadowView } from '../../src/http/views/shadow.ts';
@@ -141,7 +141,7 @@ describe('looking', () => {
 
   test('commands are filtered and paged', async () => {
     for (const value of [1, 2, 3]) await created('paged', `/a=${value}`);
-    const first = json<PageView<CommandView>>(
+    const first = json<PageView<ShadowCommandView>>(
       await world.run('commands', '--thing', 'paged', '--limit', '2', '--json'),
     );
     expect(first.items.map(({ desired }) => desired)).toEqual([{ a: 3 }, { a: 2 }]);
@@ -155,7 +155,7 @@ describe('looking', () => {
       first.next ?? '',
       '--json',
     );
-    expect(json<PageView<CommandView>>(second).items.map(({ desired }) => desired)).toEqual([{ a: 1 }]);
+    expect(json<PageView<ShadowCommandView>>(second).items.map(({ desired }) => desired)).toEqual([{ a: 1 }]);
     const failed = json<PageView<CommandView>>(await world.run('commands', '--verdict', 'failed', '--json'));
     expect(new Set(failed.items.map(({ status }) => status))).toEqual(new Set(['failed']));
   });

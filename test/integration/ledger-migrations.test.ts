@@ -29,6 +29,7 @@ const ROWS: Readonly<Record<number, (database: Database) => void>> = {
   1: (database) => fill(database, 'NULL, 1, ?'),
   2: (database) => fill(database, 'NULL, 1, ?, NULL'),
   3: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
+  4: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
 };
 
 function fill(database: Database, lastColumns: string, lastOfWrite = ''): void {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { MemoryLedger } from '../../simulators/ledger/memory-ledger.ts';
 import { mqttTransport } from '../../src/adapters/aws-iot/transport.ts';
 import { SystemClock } from '../../src/adapters/system/clock.ts';
@@ -41,5 +42,7 @@ export async function ended(cloud: Cloud, wish: CreateCommand, withinMs = 10_000
 }
 
 export async function endOf(cloud: Cloud, id: CommandId, withinMs = 10_000): Promise<Command> {
-  return got(await cloud.settled(id, AbortSignal.timeout(withinMs)));
+  const command = got(await cloud.settled(id, AbortSignal.timeout(withinMs)));
+  assert(command.kind === 'shadow', 'it is a command for desired state');
+  return command;
 }

@@ -4,7 +4,8 @@ import { startSimulator, type Simulator } from '../../simulators/testing.ts';
 import { openSqliteLedger } from '../../src/adapters/sqlite/sqlite-ledger.ts';
 import { composeDevice } from '../../src/compose-device.ts';
 import type { CommandId } from '../../src/core/brand.ts';
-import { VERDICT_OF, type Command, type TimelineEntry } from '../../src/core/command/command.ts';
+import { VERDICT_OF, type TimelineEntry } from '../../src/core/command/command.ts';
+import type { AnyCommand } from '../../src/core/direct/direct-command.ts';
 import { writeIdOf } from '../../src/core/command/write.ts';
 import { NO_MODEL } from '../../src/core/model/model.ts';
 import type { Device } from '../../src/device/device.ts';
@@ -231,7 +232,7 @@ export class KillWorld {
   }
 
   /** Every command stands for one key: one that no key leads to was made twice. */
-  async #commandsWithoutKey(ledger: Ledger, commands: readonly Command[]): Promise<string[]> {
+  async #commandsWithoutKey(ledger: Ledger, commands: readonly AnyCommand[]): Promise<string[]> {
     const known = new Set<string>();
     for (let number = 0; number < this.#next; number++) {
       const record = await got(ledger.idempotency(`key-${number}`));
@@ -267,7 +268,7 @@ export class KillWorld {
 const ended = ({ process: { exitCode, signalCode } }: Started): boolean => exitCode !== null || signalCode !== null;
 
 /** Nobody refuses, cancels or is offline here, so a command is done or was overtaken by a later one. */
-function isExpectedEnd({ status }: Command): boolean {
+function isExpectedEnd({ status }: AnyCommand): boolean {
   return status === 'succeeded' || status === 'superseded';
 }
 

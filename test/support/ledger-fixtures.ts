@@ -1,3 +1,4 @@
+import type { AnyCommand } from '../../src/core/direct/direct-command.ts';
 import type { CommandId, EpochMs, FieldPointer, ThingName, WriteId } from '../../src/core/brand.ts';
 import type { Command } from '../../src/core/command/command.ts';
 import type { Write } from '../../src/core/command/write.ts';
@@ -50,7 +51,7 @@ export function aCommand(number: number, changes: Partial<Command> = {}): Comman
 }
 
 /** The same command one revision later. */
-export const next = (command: Command, changes: Partial<Command>): Command => ({
+export const next = <C extends AnyCommand>(command: C, changes: Partial<C>): C => ({
   ...command,
   revision: command.revision + 1,
   ...changes,
@@ -128,7 +129,7 @@ export const aRecord = (key: string, command: Command): IdempotencyRecord => ({
   createdAt: command.createdAt,
 });
 
-export const stored = (command: Command): LedgerChange => ({ type: 'command', command });
+export const stored = (command: AnyCommand): LedgerChange => ({ type: 'command', command });
 export const line = (entry: NewTimelineEntry): LedgerChange => ({ type: 'timeline', entry });
 
 /** The value of a result that has to be one. */

@@ -1,6 +1,7 @@
 import type { Database, Statement } from 'better-sqlite3';
-import { VERDICT_OF, type Command } from '../../core/command/command.ts';
+import { VERDICT_OF } from '../../core/command/command.ts';
 import type { Write } from '../../core/command/write.ts';
+import type { AnyCommand } from '../../core/direct/direct-command.ts';
 import type { DriftEntry } from '../../core/drift/drift.ts';
 import type { LedgerChange, NewTimelineEntry } from '../../ports/ledger.ts';
 import type { Changes } from './group-commit.ts';
@@ -20,7 +21,7 @@ export interface Mark {
 /** Several revisions of one command in one batch: the last one is stored if the first one may be. */
 interface Revisions {
   readonly first: number;
-  readonly command: Command;
+  readonly command: AnyCommand;
 }
 
 /** Turns changes into rows. All of it happens inside a transaction of somebody else. */
@@ -93,7 +94,7 @@ export class ChangeWriter {
       const [thing, shadow] = [ref.thingName, shadowColumn(ref)];
       rows.push(id, thing, shadow, status, liveness(command), columnText(command.author), createdAt);
       rows.push(policy.expiresAt, endedAt ?? null, revision, toBody(command), command.parentId ?? null);
-      shadows.push(thing, shadow);
+      if (command.kind === 'shadow') shadows.push(thing, shadow);
       if (id > this.#newestId) this.#newestId = id;
     }
     this.#newCommands.insert(rows);
@@ -101,7 +102,7 @@ export class ChangeWriter {
   }
 
   /** Nearly every later revision finds its row and is newer than it; only then is there no need to look first. */
-  #update(command: Command, first: number): boolean {
+  #update(command: AnyCommand, first: number): boolean {
     const { id, status, policy, endedAt, revision } = command;
     const [live, state] = [liveness(command), stateOf(command)];
     const [{ advance, update }, { expiresAt }] = [this.#sql, policy];
@@ -124,6 +125,9 @@ export class ChangeWriter {
   #writeOther(change: Exclude<LedgerChange, { type: 'command' | 'timeline' | 'write' }>): void {
     const sql = this.#sql;
     switch (change.type) {
+      case 'sequence':
+        sql.sequence.run(change.thingName, change.key, change.number);
+        return;
       case 'view':
         sql.view.run(change.view.ref.thingName, shadowColumn(change.view.ref), toBody(change.view));
         return;
@@ -164,16 +168,18 @@ export class ChangeWriter {
   }
 }
 
-function gather(commands: Map<string, Revisions>, command: Command): void {
+function gather(commands: Map<string, Revisions>, command: AnyCommand): void {
   const known = commands.get(command.id);
   if (known !== undefined && known.command.revision >= command.revision) throw new Stale(command.id);
   commands.set(command.id, { first: known?.first ?? command.revision, command });
 }
 
 /** 2 open, 1 ended but evidence or a guarded write can still change it, 0 settled. */
-function liveness({ status, endResult }: Command): 0 | 1 | 2 {
+function liveness(command: AnyCommand): 0 | 1 | 2 {
+  const { status } = command;
   if (VERDICT_OF[status] === 'pending') return 2;
-  return status === 'timed_out' || status === 'expired' || endResult === 'not_yet' ? 1 : 0;
+  const isOwed = command.kind === 'shadow' && command.endResult === 'not_yet';
+  return status === 'timed_out' || status === 'expired' || isOwed ? 1 : 0;
 }
 
 /** Pruning can take the newest entries away, and a number is never given twice: it leaves the newest in `meta`. */
@@ -199,6 +205,8 @@ const SQL = {
   update: `UPDATE command SET status = ?, live = ?, expires_at = ?, ended_at = ?, revision = ?, state = ?
            WHERE id = ? AND revision < ?`,
   advance: 'UPDATE command SET status = ?, revision = ?, state = ? WHERE id = ? AND revision < ? AND expires_at = ?',
+  sequence: `INSERT INTO direct_sequence (thing, key, number) VALUES (?, ?, ?)
+             ON CONFLICT (thing, key) DO UPDATE SET number = excluded.number`,
   closeWrite: 'UPDATE write SET open = 0, outcome = ? WHERE id = ?',
   view: `INSERT INTO shadow (thing, shadow, view) VALUES (?, ?, ?)
          ON CONFLICT (thing, shadow) DO UPDATE SET view = excluded.view`,

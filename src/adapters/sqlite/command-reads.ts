@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { CommandId, EpochMs } from '../../core/brand.ts';
-import type { Command, TimelineEntry } from '../../core/command/command.ts';
+import type { TimelineEntry } from '../../core/command/command.ts';
+import type { AnyCommand } from '../../core/direct/direct-command.ts';
 import type { CommandFilter, EventPage, OpenShadow, Page, PageRequest } from '../../ports/ledger.ts';
 import { scopeCondition } from './scope-condition.ts';
 import { columnText, fromBody, pageOf, refOf } from './rows.ts';
@@ -28,13 +29,13 @@ export class CommandReads {
     this.#sql = new StatementCache(database);
   }
 
-  command(id: CommandId): Command | undefined {
+  command(id: CommandId): AnyCommand | undefined {
     const [row] = this.#sql.all<CommandRow>('SELECT id, body, state FROM command WHERE id = ?', [id]);
     return row === undefined ? undefined : commandOf(row);
   }
 
   /** Newest first: ids are UUIDv7 and grow with time. */
-  commands(filter: CommandFilter, page: PageRequest): Page<Command> {
+  commands(filter: CommandFilter, page: PageRequest): Page<AnyCommand> {
     const where = conditions(filter);
     if (page.cursor !== undefined) where.push(['id < ?', page.cursor]);
     // The planner has no statistics of a young file; both indexes give the order and hold what is filtered by.

@@ -1,5 +1,6 @@
 import type { Database } from 'better-sqlite3';
 import type { Scope } from '../../core/access/decide.ts';
+import { DIRECT_PLACE } from '../../core/direct/place.ts';
 import type { FleetOverview } from '../../ports/ledger.ts';
 import { scopeCondition } from './scope-condition.ts';
 
@@ -18,7 +19,8 @@ type ShadowCounts = Omit<FleetOverview['shadows'], 'inSync'> & { readonly busy: 
 /** What is known of shadows that the caller may look at. */
 const parts = (visible: string): string => `WITH
   known AS (SELECT thing, shadow FROM shadow WHERE ${visible}),
-  open AS (SELECT DISTINCT thing, shadow FROM command INDEXED BY command_open WHERE live = 2 AND ${visible}),
+  open AS (SELECT DISTINCT thing, shadow FROM command INDEXED BY command_open WHERE live = 2
+           AND shadow <> '${DIRECT_PLACE}' AND ${visible}),
   listed AS (SELECT thing, shadow, max(cause = 'refused') AS refused FROM drift
              WHERE ignored = 0 AND acknowledged = 0 AND ${visible} GROUP BY thing, shadow)`;
 

@@ -2,10 +2,19 @@ import type { Database } from 'better-sqlite3';
 import type { ClientToken, ThingName } from '../../core/brand.ts';
 import type { Command } from '../../core/command/command.ts';
 import { writeIdOf, type Write } from '../../core/command/write.ts';
+import type { AnyCommand, DirectCommand } from '../../core/direct/direct-command.ts';
+import { directRef } from '../../core/direct/place.ts';
 import type { DriftEntry, IgnoreRule } from '../../core/drift/drift.ts';
 import type { Presence } from '../../core/presence/presence.ts';
 import type { ShadowRef } from '../../core/shadow/shadow-ref.ts';
-import type { IdempotencyRecord, Page, PageRequest, ShadowFilter, ShadowRecord } from '../../ports/ledger.ts';
+import type {
+  DirectRecord,
+  IdempotencyRecord,
+  Page,
+  PageRequest,
+  ShadowFilter,
+  ShadowRecord,
+} from '../../ports/ledger.ts';
 import { splitKey } from './command-reads.ts';
 import { scopeCondition } from './scope-condition.ts';
 import { columnText, fromBody, pageOf, refOf, shadowColumn } from './rows.ts';
@@ -21,6 +30,9 @@ interface RefRow {
   readonly shadow: string;
 }
 
+const OPEN = 'command_open WHERE live = 2';
+const REVISABLE = 'command_revisable WHERE live = 1';
+
 /** What belongs to one shadow, and the small tables read by key. */
 export class ShadowReads {
   readonly #sql: StatementCache;
@@ -34,8 +46,8 @@ export class ShadowReads {
     const view = this.#sql.pluck<string | null>('SELECT view FROM shadow WHERE thing = ? AND shadow = ?', key) ?? null;
     return {
       ...(view === null ? {} : { view: fromBody(view) }),
-      open: this.#commands('command_open WHERE live = 2', key),
-      ended: this.#commands('command_revisable WHERE live = 1', key),
+      open: this.#commands(OPEN, key).filter(isShadow),
+      ended: this.#commands(REVISABLE, key).filter(isShadow),
       writes: this.#sql
         .all<WriteRow>(
           'SELECT id, body, outcome FROM write INDEXED BY write_open WHERE open = 1 AND thing = ? AND shadow = ? ORDER BY id',
@@ -43,6 +55,17 @@ export class ShadowReads {
         )
         .map(writeOf),
       drift: this.#bodies<DriftEntry>('SELECT body FROM drift WHERE thing = ? AND shadow = ? ORDER BY field', key),
+    };
+  }
+
+  direct(thingName: ThingName): DirectRecord {
+    const key = [thingName, shadowColumn(directRef(thingName))];
+    const sql = 'SELECT key, number FROM direct_sequence WHERE thing = ?';
+    const sequences = this.#sql.all<{ key: string; number: number }>(sql, [thingName]);
+    return {
+      open: this.#commands(OPEN, key).filter(isDirect),
+      ended: this.#commands(REVISABLE, key).filter(isDirect),
+      sequences: new Map(sequences.map(({ key: name, number }) => [name, number])),
     };
   }
 
@@ -91,7 +114,7 @@ export class ShadowReads {
     return this.#bodies('SELECT body FROM ignore_rule ORDER BY id', []);
   }
 
-  #commands(indexed: string, key: readonly string[]): Command[] {
+  #commands(indexed: string, key: readonly string[]): AnyCommand[] {
     const sql = `SELECT id, body, state FROM command INDEXED BY ${indexed} AND thing = ? AND shadow = ? ORDER BY id`;
     return this.#sql.all<CommandRow>(sql, key).map(commandOf);
   }
@@ -105,3 +128,7 @@ export class ShadowReads {
     return body === undefined ? undefined : fromBody<T>(body);
   }
 }
+
+/** A place holds commands of one kind; the compiler cannot know. */
+const isShadow = (command: AnyCommand): command is Command => command.kind === 'shadow';
+const isDirect = (command: AnyCommand): command is DirectCommand => command.kind === 'direct';

@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
 import type { Scope } from '../../core/access/decide.ts';
 import type { ClientToken, CommandId, EpochMs, ThingName } from '../../core/brand.ts';
-import type { Command, TimelineEntry } from '../../core/command/command.ts';
+import type { TimelineEntry } from '../../core/command/command.ts';
 import type { Write } from '../../core/command/write.ts';
+import type { AnyCommand } from '../../core/direct/direct-command.ts';
 import type { DriftEntry, IgnoreRule } from '../../core/drift/drift.ts';
 import type { Presence } from '../../core/presence/presence.ts';
 import { problem, type Problem } from '../../core/problem.ts';
@@ -11,6 +12,7 @@ import type { ShadowRef } from '../../core/shadow/shadow-ref.ts';
 import type {
   CommandFilter,
   CommitReceipt,
+  DirectRecord,
   DriftCounts,
   DriftFilter,
   EventPage,
@@ -104,11 +106,11 @@ export class SqliteLedger implements Ledger {
     return this.#group.commit(changes);
   }
 
-  async command(id: CommandId): Promise<Result<Command | undefined>> {
+  async command(id: CommandId): Promise<Result<AnyCommand | undefined>> {
     return this.#read(() => this.#commandReads.command(id));
   }
 
-  async commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<Command>>> {
+  async commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<AnyCommand>>> {
     return this.#read(() => this.#commandReads.commands(filter, page));
   }
 
@@ -130,6 +132,10 @@ export class SqliteLedger implements Ledger {
 
   async shadow(ref: ShadowRef): Promise<Result<ShadowRecord>> {
     return this.#read(() => this.#shadowReads.shadow(ref));
+  }
+
+  async direct(thingName: ThingName): Promise<Result<DirectRecord>> {
+    return this.#read(() => this.#shadowReads.direct(thingName));
   }
 
   async openShadows(page: PageRequest): Promise<Result<Page<OpenShadow>>> {

@@ -1,4 +1,5 @@
 import type { Command } from '../../core/command/command.ts';
+import type { AnyCommand, DirectCommand } from '../../core/direct/direct-command.ts';
 import type { Write } from '../../core/command/write.ts';
 import { fromBody, toBody } from './rows.ts';
 
@@ -18,9 +19,13 @@ export interface WriteRow {
   readonly outcome: string | null;
 }
 
-export function commandOf({ body, state }: Omit<CommandRow, 'id'>): Command {
-  const first = fromBody<Command>(body);
+export function commandOf({ body, state }: Omit<CommandRow, 'id'>): AnyCommand {
+  const first = fromBody<AnyCommand>(body);
   if (state === null) return first;
+  return first.kind === 'direct' ? directOf(first, state) : shadowOf(first, state);
+}
+
+function shadowOf(first: Command, state: string): Command {
   const { id, kind, ref, author, reason, createdAt, patch, retryOf, rollbackOf, parentId, grant } = first;
   return {
     ...{ id, kind, ref, author, createdAt, patch },
@@ -33,8 +38,23 @@ export function commandOf({ body, state }: Omit<CommandRow, 'id'>): Command {
   };
 }
 
+function directOf(first: DirectCommand, state: string): DirectCommand {
+  const { id, kind, ref, author, reason, createdAt, name, args, sequence, group, retryOf, parentId, grant } = first;
+  return {
+    ...{ id, kind, ref, author, createdAt, name, args },
+    ...(reason === undefined ? {} : { reason }),
+    ...(sequence === undefined ? {} : { sequence }),
+    ...(group === undefined ? {} : { group }),
+    ...(retryOf === undefined ? {} : { retryOf }),
+    ...(parentId === undefined ? {} : { parentId }),
+    ...(grant === undefined ? {} : { grant }),
+    ...fromBody<DirectState>(state),
+  };
+}
+
 /** All that is not said to stay: a member that is new to commands is stored with every step until it is named here. */
-export function stateOf(command: Command): string {
+export function stateOf(command: AnyCommand): string {
+  if (command.kind === 'direct') return directStateOf(command);
   const {
     id: _id,
     kind: _kind,
@@ -51,6 +71,31 @@ export function stateOf(command: Command): string {
   } = command;
   return toBody(state satisfies CommandState);
 }
+
+function directStateOf(command: DirectCommand): string {
+  const {
+    id: _id,
+    kind: _kind,
+    ref: _ref,
+    author: _author,
+    reason: _reason,
+    createdAt: _createdAt,
+    name: _name,
+    args: _args,
+    sequence: _sequence,
+    group: _group,
+    retryOf: _retryOf,
+    parentId: _parentId,
+    grant: _grant,
+    ...state
+  } = command;
+  return toBody(state satisfies DirectState);
+}
+
+type DirectState = Omit<
+  DirectCommand,
+  Exclude<Lasting, 'patch' | 'rollbackOf'> | 'name' | 'args' | 'sequence' | 'group'
+>;
 
 type Lasting =
   'id' | 'kind' | 'ref' | 'author' | 'reason' | 'createdAt' | 'patch' | 'retryOf' | 'rollbackOf' | 'parentId' | 'grant';

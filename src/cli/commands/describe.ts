@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { ok } from '../../core/result.ts';
-import type { CommandDetailView, TimelineEntryView } from '../../http/views/command.ts';
+import type { JsonValue } from '../../core/json/json.ts';
+import type { CommandDetailView, ShadowCommandView, TimelineEntryView } from '../../http/views/command.ts';
+import type { DirectCommandView } from '../../http/views/direct.ts';
 import { parseCommandId } from '../arguments/command-id.ts';
 import { spokenDuration } from '../arguments/duration.ts';
 import { EXIT, parsedBy, type Cli } from '../cli.ts';
@@ -35,20 +37,33 @@ function description(command: CommandDetailView, output: Output): string {
     ['apply within', applyClock(command)],
     ['expires', command.expiresAt],
     ['when offline', command.whenOffline],
-    ['on end', command.onEnd + (command.endResult === undefined ? '' : ` (${spoken(command.endResult)})`)],
+    ...(command.kind === 'shadow' ? shadowFacts(command) : directFacts(command)),
   ];
-  if (command.version !== undefined) facts.push(['version', String(command.version)]);
   if (command.retryOf !== undefined) facts.push(['retry of', forTerminal(command.retryOf)]);
-  if (command.rollbackOf !== undefined) facts.push(['rollback of', forTerminal(command.rollbackOf)]);
   return [
     commandLine(command, output),
     '',
     ...facts.map(([name, value]) => `  ${bold(name.padEnd(12))}  ${value}`),
     '',
-    fieldTable(command, output),
-    '',
+    ...(command.kind === 'shadow' ? [fieldTable(command, output), ''] : []),
     timelineTable(command, output),
   ].join('\n');
+}
+
+function shadowFacts({ onEnd, endResult, version, rollbackOf }: ShadowCommandView): [string, string][] {
+  return [
+    ['on end', onEnd + (endResult === undefined ? '' : ` (${spoken(endResult)})`)],
+    ...(version === undefined ? [] : [['version', String(version)] as [string, string]]),
+    ...(rollbackOf === undefined ? [] : [['rollback of', forTerminal(rollbackOf)] as [string, string]]),
+  ];
+}
+
+function directFacts({ attempts, progress, problem, state, result }: DirectCommandView): [string, string][] {
+  const said = Object.entries({ progress, problem, state, result }).filter(([, value]) => value !== undefined);
+  return [
+    ['sent', attempts === 1 ? 'once' : `${attempts} times`],
+    ...said.map(([name, value]): [string, string] => [name, jsonForTerminal(value as JsonValue)]),
+  ];
 }
 
 function applyClock({ applyWithinMs, applyLeftMs, verdict }: CommandDetailView): string {
@@ -56,7 +71,7 @@ function applyClock({ applyWithinMs, applyLeftMs, verdict }: CommandDetailView):
   return spokenDuration(applyWithinMs) + left;
 }
 
-function fieldTable({ fields }: CommandDetailView, { color, width }: Output): string {
+function fieldTable({ fields }: ShadowCommandView, { color, width }: Output): string {
   return table({
     width,
     header: color.bold,

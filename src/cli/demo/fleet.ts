@@ -20,6 +20,7 @@ export const DEVICES: readonly DemoDevice[] = [
 
 /** Which model the server holds against a command before it is accepted. */
 export const SERVER_CONFIG: ServerConfig = {
+  groups: {},
   models: [
     { things: '*-heater', model: `${MODELS}heater.json` },
     { things: '*-bulb', shadow: 'light', model: `${MODELS}bulb.json` },

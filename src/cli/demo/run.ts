@@ -86,7 +86,7 @@ async function lookAgain(all: readonly Played[], client: Api): Promise<Played[]>
         return look.ok ? { ...played, command: look.value } : played;
       }),
     );
-    const settling = finals.some(({ command }) => command.endResult === 'not_yet');
+    const settling = finals.some(({ command }) => command.kind === 'shadow' && command.endResult === 'not_yet');
     if (!settling || performance.now() > giveUpAt) return finals;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

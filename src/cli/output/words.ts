@@ -1,4 +1,5 @@
-import type { CommandFieldView, CommandView } from '../../http/views/command.ts';
+import type { CommandFieldView, CommandView, ShadowCommandView } from '../../http/views/command.ts';
+import type { DirectCommandView } from '../../http/views/direct.ts';
 import type { FieldView } from '../../http/views/shadow.ts';
 import type { Output } from './output.ts';
 import { forTerminal, valueForTerminal } from './terminal.ts';
@@ -27,19 +28,36 @@ export function verdictMark(
   }
 }
 
-/** `/targetC=22 /mode=eco` */
+/** `/targetC=22 /mode=eco`, or `unlock visitor="Ada"` */
 export function wish(command: CommandView): string {
+  if (command.kind === 'direct') return action(command);
   return command.fields.map(({ field, desired }) => `${forTerminal(field)}=${valueForTerminal(desired)}`).join(' ');
+}
+
+function action({ name, args, sequence }: DirectCommandView): string {
+  const given = Object.entries(args).map(([key, value]) => `${forTerminal(key)}=${valueForTerminal(value)}`);
+  const place = sequence === undefined ? [] : [`(${forTerminal(sequence.key)} ${sequence.number})`];
+  return [forTerminal(name), ...given, ...place].join(' ');
 }
 
 /** Why the command is where it is, in as few words as do; empty where the status says it all. */
 export function why(command: CommandView): string {
+  if (command.kind === 'direct') return actionWords(command);
   const told = command.fields.map(fieldWords).filter((words) => words !== '');
   const whole = [statusWords(command), ...told, endWords(command)].filter((words) => words !== '');
   return whole.join('; ');
 }
 
-function statusWords({ status, statusReason, noop, fields }: CommandView): string {
+/** The device's own words where it gave some: how far it is, or why it did not do it. */
+function actionWords({ status, statusReason, progress, problem, group }: DirectCommandView): string {
+  const to = group === undefined ? [] : [`to the group ${forTerminal(group)}`];
+  const said = problem === undefined ? spoken(statusReason) : codeAndWords(problem);
+  const far = progress?.text ?? (progress?.percent === undefined ? progress?.code : `${progress.percent} %`);
+  const words = status === 'delivered' && far !== undefined ? [forTerminal(far)] : status === 'succeeded' ? [] : [said];
+  return [...words, ...to].filter((each) => each !== '').join('; ');
+}
+
+function statusWords({ status, statusReason, noop, fields }: ShadowCommandView): string {
   switch (status) {
     case 'succeeded':
       return noop === true ? 'nothing had to change' : '';
@@ -62,11 +80,11 @@ function statusWords({ status, statusReason, noop, fields }: CommandView): strin
 }
 
 /** What became of desired after an end without success (DESIGN.md section 3, `onEnd`). */
-function endWords({ endResult }: CommandView): string {
+function endWords({ endResult }: ShadowCommandView): string {
   return endResult === undefined ? '' : END_WORDS[endResult];
 }
 
-const END_WORDS: Readonly<Record<NonNullable<CommandView['endResult']>, string>> = {
+const END_WORDS: Readonly<Record<NonNullable<ShadowCommandView['endResult']>, string>> = {
   restored: 'desired is back to what it was',
   withdrawn: 'the wish was taken back',
   kept: 'the wish stays',
@@ -95,7 +113,7 @@ function fieldWords(field: CommandFieldView): string {
 }
 
 /** `out_of_range (1 to 5)` */
-function codeAndWords({ code = 'no reason given', message = '' }: CommandFieldView): string {
+function codeAndWords({ code = 'no reason given', message = '' }: Pick<CommandFieldView, 'code' | 'message'>): string {
   return message === '' ? forTerminal(code) : `${forTerminal(code)} (${forTerminal(message)})`;
 }
 

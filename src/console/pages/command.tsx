@@ -1,6 +1,14 @@
 import type { JSX } from 'preact';
 import { OUTCOME_WORDS, STATUS_MEANS } from '../../report/words.ts';
-import { get, paths, type CommandDetailView, type ExplanationView } from '../api.ts';
+import type { JsonValue } from '../../core/json/json.ts';
+import {
+  get,
+  paths,
+  type CommandDetailView,
+  type DirectCommandView,
+  type ExplanationView,
+  type ShadowCommandView,
+} from '../api.ts';
 import { useLoad } from '../load.ts';
 import { Ago, Badge, Failure, Json, TableRegion, Text, Value, VerdictBadge } from '../parts/basics.tsx';
 import { CommandActions } from '../parts/command-actions.tsx';
@@ -32,8 +40,8 @@ export function CommandPage({ id }: { id: string }): JSX.Element {
           )}
           <CommandActions command={value} reload={command.reload} />
           <Facts command={value} />
-          <h2>Fields</h2>
-          <Fields command={value} />
+          <h2>{value.kind === 'direct' ? 'Action' : 'Fields'}</h2>
+          {value.kind === 'direct' ? <Action command={value} /> : <Fields command={value} />}
           <h2>Timeline</h2>
           <Timeline command={value} />
           <Json summary="The command as JSON" value={value} />
@@ -73,7 +81,7 @@ function Facts({ command }: { command: CommandDetailView }): JSX.Element {
           </dd>
         </>
       )}
-      {command.endResult === undefined ? null : (
+      {command.kind === 'direct' || command.endResult === undefined ? null : (
         <>
           <dt>What became of the wish</dt>
           <dd>{command.endResult.replaceAll('_', ' ')}</dd>
@@ -81,7 +89,7 @@ function Facts({ command }: { command: CommandDetailView }): JSX.Element {
       )}
       {[
         ['Retry of', command.retryOf],
-        ['Rollback of', command.rollbackOf],
+        ['Rollback of', command.kind === 'shadow' ? command.rollbackOf : undefined],
       ].map(([label, id]) =>
         id === undefined ? null : (
           <>
@@ -96,7 +104,43 @@ function Facts({ command }: { command: CommandDetailView }): JSX.Element {
   );
 }
 
-function Fields({ command }: { command: CommandDetailView }): JSX.Element {
+/** What was asked for, how far the device is, and what it said. */
+function Action({ command }: { command: DirectCommandView }): JSX.Element {
+  const { name, args, sequence, group, attempts, progress, problem, state, result } = command;
+  const said = { progress, problem, state, result };
+  return (
+    <dl class="facts">
+      <dt>Action</dt>
+      <dd>
+        <code>
+          <Text>{name}</Text>
+        </code>{' '}
+        <Value value={args} />
+        {group === undefined ? null : (
+          <>
+            {' '}
+            to the group <Text>{group}</Text>
+          </>
+        )}
+        {sequence === undefined ? null : ` (${sequence.key}, number ${sequence.number})`}
+      </dd>
+      <dt>Sent</dt>
+      <dd>{attempts === 1 ? 'once' : `${attempts} times`}</dd>
+      {Object.entries(said).map(([label, value]) =>
+        value === undefined ? null : (
+          <>
+            <dt>{label}</dt>
+            <dd>
+              <Value value={value as JsonValue} />
+            </dd>
+          </>
+        ),
+      )}
+    </dl>
+  );
+}
+
+function Fields({ command }: { command: ShadowCommandView }): JSX.Element {
   return (
     <TableRegion label="Fields of the command">
       <thead>

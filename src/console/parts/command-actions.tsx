@@ -33,9 +33,9 @@ function whileOpen(command: CommandView, reload: () => void): Action[] {
     {
       title: 'Cancel',
       explains:
-        'Takes the command back. What the device already did stays; what becomes of the wish follows the command’s own rule (on end: ' +
-        command.onEnd +
-        ').',
+        command.kind === 'direct'
+          ? 'Takes the command back. A device that works on it is asked to stop, and says what came of it.'
+          : `Takes the command back. What the device already did stays; what becomes of the wish follows the command’s own rule (on end: ${command.onEnd}).`,
       confirm: 'Cancel the command',
       perform: (_form, reason) => act(command, 'cancel', { reason }),
       done: reload,
@@ -58,6 +58,7 @@ function onceEnded(command: CommandView): Action[] {
     perform: (_form, reason) => actAndOpen(command, 'rollback', reason),
     done: () => undefined,
   };
+  if (command.kind === 'direct') return [retry];
   return command.verdict === 'succeeded' ? [rollback] : [retry, rollback];
 }
 

@@ -39,14 +39,23 @@ export function CommandList({
               </td>
             ) : null}
             <td>
-              {command.fields.map(({ field, desired }) => (
-                <div key={field}>
+              {command.kind === 'direct' ? (
+                <>
                   <code>
-                    <Text>{field}</Text>
+                    <Text>{command.name}</Text>
                   </code>{' '}
-                  = <Value value={desired} />
-                </div>
-              ))}
+                  <Value value={command.args} />
+                </>
+              ) : (
+                command.fields.map(({ field, desired }) => (
+                  <div key={field}>
+                    <code>
+                      <Text>{field}</Text>
+                    </code>{' '}
+                    = <Value value={desired} />
+                  </div>
+                ))
+              )}
             </td>
             <td>
               <Text>{command.author}</Text>

@@ -21,6 +21,8 @@ export const ACCESS_ACTIONS: readonly AccessAction[] = ['look', 'command', 'oper
  * shadows  Shadow names with `*` likewise; `(classic)` is the shadow without a name. Absent: every shadow.
  * fields   Only with `command`: JSON Pointers of which one key may be `*`; each stands for the field and all below it.
  *          Absent: every field.
+ * commands Only with `command`: names of direct commands, with `*`. A rule with `fields` alone says nothing about them, one
+ *          with `commands` alone nothing about fields. Direct commands stand at `(direct)` where a rule names shadows.
  */
 export interface AccessRule {
   readonly effect: 'allow' | 'deny';
@@ -28,6 +30,7 @@ export interface AccessRule {
   readonly things: readonly string[];
   readonly shadows?: readonly string[];
   readonly fields?: readonly string[];
+  readonly commands?: readonly string[];
 }
 
 /** Who asks, as its credential proved. */
@@ -56,6 +59,8 @@ export interface AccessQuestion {
   readonly ref?: ShadowRef;
   /** For `command`: the leaves of the patch. */
   readonly fields?: readonly FieldPointer[];
+  /** For `command`: the name of a direct command. */
+  readonly command?: string;
 }
 
 export type AccessDecision =

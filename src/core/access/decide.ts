@@ -11,13 +11,25 @@ import { coversField, filledIn, fitsPattern, fitsShadow, touchesField } from './
  * Fields    Each is judged alone; one forbidden field forbids the whole question, and all forbidden ones are named. A field
  *           is allowed by rules that stand for it or for a section around it; it is denied by rules that it touches from
  *           above, too: removing `/climate` removes a protected `/climate/limit`.
+ * Commands  A direct command is judged by its name alone, by the rules that speak of direct commands.
  * Errors    None.
  */
-export function decide(rules: readonly AccessRule[], { action, ref, fields = [] }: AccessQuestion): AccessDecision {
-  const fitting = rules.filter((rule) => rule.actions.includes(action) && fitsRef(rule, ref));
+export function decide(rules: readonly AccessRule[], question: AccessQuestion): AccessDecision {
+  const { action, ref, fields = [], command } = question;
+  const fitting = rules
+    .filter((rule) => rule.actions.includes(action) && fitsRef(rule, ref))
+    .flatMap((rule) => aboutKind(rule, command));
   const forbidden = fields.filter((field) => !allowsField(fitting, field));
   if (forbidden.length === 0 && allowsShadow(fitting)) return { allowed: true };
   return { allowed: false, visible: ref === undefined || knows(rules, ref), forbidden };
+}
+
+/** The part of a rule that speaks of direct commands, or of fields; whatever it does not narrow, it speaks of both. */
+function aboutKind(rule: AccessRule, command: string | undefined): AccessRule[] {
+  const { fields, commands, ...rest } = rule;
+  if (command === undefined) return commands !== undefined && fields === undefined ? [] : [rule];
+  if (commands === undefined) return fields === undefined ? [rule] : [];
+  return commands.some((pattern) => fitsPattern({ pattern, text: command })) ? [rest] : [];
 }
 
 function allowsShadow(fitting: readonly AccessRule[]): boolean {

@@ -32,13 +32,13 @@ export const COMMAND_OPERATIONS = {
     id: 'createCommand',
     method: 'POST',
     path: '/v1/things/{thing}/commands',
-    summary: 'Set desired fields of a shadow, and follow what becomes of it',
+    summary: 'Set desired fields of a shadow, or have an action done (`kind: direct`), and follow what becomes of it',
     description:
       'Answers when the command is durable (202, verdict `pending`), or with `Prefer: wait=20` when it has ended or the wait is over (200 once it has ended).',
     tag: 'Commands',
     access: 'command',
     query: ask.nameQuery,
-    body: ask.createCommandBody,
+    body: ask.anyCommandBody,
     headers: ['idempotency-key', 'prefer'],
     responses: {
       200: {

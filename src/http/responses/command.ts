@@ -1,19 +1,15 @@
 import { z } from 'zod';
-import { type CommandStatus, type Verdict, VERDICT_OF } from '../../core/command/command.ts';
 import type {
   CommandDetailView,
   CommandFieldView,
   CommandView,
   ExplanationView,
+  ShadowCommandView,
   TimelineEntryView,
 } from '../views/command.ts';
+import { directCommand, directMembers } from './direct.ts';
 import { count, instant, json, jsonObject, pointer, shadowRefMembers, text, uuid } from './parts.ts';
-
-export const status = z.enum(Object.keys(VERDICT_OF) as [CommandStatus, ...CommandStatus[]]).meta({ id: 'Status' });
-
-export const verdict = z
-  .enum([...new Set(Object.values(VERDICT_OF))] as [Verdict, ...Verdict[]])
-  .meta({ id: 'Verdict' });
+import { status, verdict } from './statuses.ts';
 
 const successor = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('command'), commandId: z.custom<never>().meta({ type: 'string', format: 'uuid' }) }),
@@ -78,7 +74,13 @@ const commandMembers = {
   revision: count,
 };
 
-export const command = z.strictObject(commandMembers).meta({ id: 'Command' }) satisfies z.ZodType<CommandView>;
+const shadowCommand = z
+  .strictObject(commandMembers)
+  .meta({ id: 'ShadowCommand' }) satisfies z.ZodType<ShadowCommandView>;
+
+export const command = z
+  .discriminatedUnion('kind', [shadowCommand, directCommand])
+  .meta({ id: 'Command' }) satisfies z.ZodType<CommandView>;
 
 const timelineMembers = {
   sequence: count,
@@ -97,7 +99,10 @@ export const timelineEntry = z
   .meta({ id: 'TimelineEntry' }) satisfies z.ZodType<TimelineEntryView>;
 
 export const commandDetail = z
-  .strictObject({ ...commandMembers, timeline: z.array(timelineEntry) })
+  .discriminatedUnion('kind', [
+    z.strictObject({ ...commandMembers, timeline: z.array(timelineEntry) }),
+    z.strictObject({ ...directMembers, timeline: z.array(timelineEntry) }),
+  ])
   .meta({ id: 'CommandDetail' }) satisfies z.ZodType<CommandDetailView>;
 
 export const explanation = z

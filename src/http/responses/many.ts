@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { type CommandStatus, VERDICT_OF } from '../../core/command/command.ts';
 import type { AggregateView, FanOutView, PlanView } from '../views/many.ts';
-import { command, status } from './command.ts';
+import { command } from './command.ts';
 import { count, counts, instant, json, pointer, problemInList, shadowRefMembers, text, uuid } from './parts.ts';
+import { status } from './statuses.ts';
 
 const statusCounts = counts(Object.keys(VERDICT_OF) as CommandStatus[]);
 const verdictCounts = counts([...new Set(Object.values(VERDICT_OF))]);

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { CommandAction, CreateCommand, CreatedCommand } from '../../cloud/cloud.ts';
+import type { CommandAction, CreateCommand, CreatedCommand, CreatedDirectCommand } from '../../cloud/cloud.ts';
+import { askedOf } from '../../cloud/publish-gate.ts';
 import type { CommandId, ShadowName, ThingName } from '../../core/brand.ts';
-import { VERDICT_OF, type Command, type CommandStatus } from '../../core/command/command.ts';
+import { VERDICT_OF, type CommandStatus } from '../../core/command/command.ts';
+import type { AnyCommand } from '../../core/direct/direct-command.ts';
+import { isJsonObject, member } from '../../core/json/json.ts';
 import { canonicalJson } from '../canonical-json.ts';
 import { leavesOf } from '../../core/json/json-pointer.ts';
 import type { Problem } from '../../core/problem.ts';
@@ -29,12 +32,19 @@ import { OPERATIONS } from '../operations.ts';
 import type { RequestProblem } from '../problem-response.ts';
 import { respond, type RouteParts } from '../respond.ts';
 import { route } from '../route.ts';
-import { commandView, explanationView, timelineView } from '../views/command.ts';
+import { readSend } from './direct.ts';
+import { commandView, listedCommandView, explanationView, timelineView } from '../views/command.ts';
 
 export function commandRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { cloud } = parts;
 
   route(app, OPERATIONS.createCommand, async ({ request, reply, params }) => {
+    if (isJsonObject(request.body) && member(request.body, 'kind') === 'direct') {
+      const send = readSend(parts, request, params['thing'] ?? '');
+      const sent = send.ok ? await cloud.createDirect(send.value) : send;
+      if (!sent.ok) return respond({ parts, request, reply }, sent, commandView);
+      return answerCreated(parts, { request, reply, created: sent.value });
+    }
     const asked = readCreate(parts, request, params['thing'] ?? '');
     const created = asked.ok ? await cloud.create(asked.value) : asked;
     if (!created.ok) return respond({ parts, request, reply }, created, commandView);
@@ -47,7 +57,7 @@ export function commandRoutes(app: FastifyInstance, parts: RouteParts): void {
     const scope = visibleTo(parts, request);
     const filter: CommandFilter = { ...filterFrom(query.value), ...(scope === undefined ? {} : { scope }) };
     const page = await cloud.commands(filter, pageFrom(query.value));
-    return respond({ parts, request, reply }, page, ({ items, next }) => pageView(items.map(commandView), next));
+    return respond({ parts, request, reply }, page, ({ items, next }) => pageView(items.map(listedCommandView), next));
   });
 
   route(app, OPERATIONS.getCommand, async ({ request, reply, params }) => {
@@ -85,7 +95,7 @@ async function lookAt(
   parts: RouteParts,
   request: FastifyRequest,
   text: string,
-): Promise<Result<Command, RequestProblem>> {
+): Promise<Result<AnyCommand, RequestProblem>> {
   const query = readRequest(emptyQuery, request.query, 'query');
   if (!query.ok) return query;
   const id = readCommandId(text);
@@ -110,8 +120,7 @@ async function readAct(
   const command = id.ok ? await parts.cloud.command(id.value) : id;
   if (!command.ok) return command;
   if (!action.ok) return action;
-  const { ref, grant, fields: own } = command.value;
-  const fields = own.map(({ field }) => field);
+  const { ref, grant } = command.value;
   const isOwn = grant !== undefined && grant.principal === request.principal.id;
   const writes = type === 'rollback' || type === 'retry';
   if (!isOwn) {
@@ -119,7 +128,12 @@ async function readAct(
     if (!operating.ok) return operating;
   }
   if (isOwn || writes) {
-    const commanding = permit(parts, request, { action: 'command', ref, fields }, 'command_not_found');
+    const commanding = permit(
+      parts,
+      request,
+      { action: 'command', ref, ...askedOf(command.value) },
+      'command_not_found',
+    );
     if (!commanding.ok) return commanding;
   }
   const rate = writes ? parts.guard.mayCommand(ref) : ok(undefined);
@@ -163,7 +177,11 @@ export function fingerprintOf(place: string, body: unknown): string {
 
 async function answerCreated(
   parts: RouteParts,
-  { request, reply, created }: { request: FastifyRequest; reply: FastifyReply; created: CreatedCommand },
+  {
+    request,
+    reply,
+    created,
+  }: { request: FastifyRequest; reply: FastifyReply; created: CreatedCommand | CreatedDirectCommand },
 ): Promise<unknown> {
   const { id } = created.command;
   locate(reply, id);
@@ -185,8 +203,8 @@ export async function settled(
     reply,
     command,
     waitMs,
-  }: { request: FastifyRequest; reply: FastifyReply; command: Command; waitMs: number },
-): Promise<Result<Command>> {
+  }: { request: FastifyRequest; reply: FastifyReply; command: AnyCommand; waitMs: number },
+): Promise<Result<AnyCommand>> {
   return whileWaiting({ request, reply, closing, waitMs }, (signal) => cloud.settled(command.id, signal, command.ref));
 }
 

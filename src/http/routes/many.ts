@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { CommandId, ThingName } from '../../core/brand.ts';
-import { VERDICT_OF, type Command } from '../../core/command/command.ts';
+import { VERDICT_OF } from '../../core/command/command.ts';
+import type { AnyCommand } from '../../core/direct/direct-command.ts';
+import type { AccessQuestion } from '../../core/access/access.ts';
 import { fitsPattern } from '../../core/access/pattern.ts';
 import { leavesOf } from '../../core/json/json-pointer.ts';
 import { NO_MODEL } from '../../core/model/model.ts';
@@ -74,7 +76,7 @@ interface Targets {
   readonly desired: z.output<typeof planBody>['desired'];
 }
 
-/** Which shadows a request is for. One that is forbidden forbids the whole request, and all forbidden ones are named. */
+/** Which shadows a request is for. */
 async function targetsOf(
   parts: RouteParts,
   request: FastifyRequest,
@@ -87,12 +89,23 @@ async function targetsOf(
   }
   const fields = leavesOf(desired).map(([field]) => field);
   const refs = names.value.map((thingName) => refFrom(thingName, name));
+  const permitted = permitAll(parts, request, refs, { action: 'command', fields });
+  return permitted.ok ? ok(refs) : permitted;
+}
+
+/** One that is forbidden forbids all, and all forbidden ones are named. */
+export function permitAll(
+  parts: RouteParts,
+  request: FastifyRequest,
+  refs: readonly ShadowRef[],
+  question: Omit<AccessQuestion, 'ref'>,
+): Result<void, RequestProblem> {
   const refused = refs.flatMap((ref) => {
-    const permitted = permit(parts, request, { action: 'command', ref, fields });
+    const permitted = permit(parts, request, { ...question, ref });
     return permitted.ok ? [] : [{ ref, problem: permitted.problem }];
   });
   const [first] = refused;
-  if (first === undefined) return ok(refs);
+  if (first === undefined) return done;
   return fail({
     ...first.problem,
     errors: refused.slice(0, 100).flatMap(({ ref, problem: { code, message, errors = [] } }) => {
@@ -167,7 +180,7 @@ async function fanOut(
 }
 
 /** One thing that had too many commands refuses the whole request: half a fan-out helps nobody. */
-function mayCommandAll({ guard }: RouteParts, refs: readonly ShadowRef[]): Result<void, RequestProblem> {
+export function mayCommandAll({ guard }: RouteParts, refs: readonly ShadowRef[]): Result<void, RequestProblem> {
   const refused = refs.flatMap((ref) => {
     const rate = guard.mayCommand(ref);
     return rate.ok ? [] : [{ ref, problem: rate.problem }];
@@ -183,9 +196,9 @@ async function childrenOf(
   parts: RouteParts,
   request: FastifyRequest,
   parentId: CommandId,
-): Promise<Result<readonly Command[], RequestProblem>> {
+): Promise<Result<readonly AnyCommand[], RequestProblem>> {
   const scope = visibleTo(parts, request);
-  const children: Command[] = [];
+  const children: AnyCommand[] = [];
   for (let cursor: string | undefined; ;) {
     const page = await parts.cloud.commands(
       { parentId, ...(scope === undefined ? {} : { scope }) },
@@ -217,7 +230,7 @@ async function plan(
         state: defined({ desired: value?.desired, reported: value?.reported }),
         ...(value === undefined || value.version === 0 ? {} : { version: value.version }),
         presence: thing.value.presence.state,
-        open: open.flatMap((command) => (command.ok ? [command.value] : [])),
+        open: open.flatMap((command) => (command.ok && command.value.kind === 'shadow' ? [command.value] : [])),
         model: (models?.modelOf ?? (() => NO_MODEL))(ref),
       },
       desired,

@@ -11,11 +11,15 @@ import {
   VERDICT_OF,
   type WhenOffline,
 } from '../../core/command/command.ts';
+import type { AnyCommand } from '../../core/direct/direct-command.ts';
 import type { JsonObject, JsonValue } from '../../core/json/json.ts';
 import type { ShadowRef } from '../../core/shadow/shadow-ref.ts';
+import { type DirectCommandView, directCommandView } from './direct.ts';
 import { compact, instant, type ShadowRefView, shadowRefView } from './parts.ts';
 
-export interface CommandView extends ShadowRefView {
+export type CommandView = ShadowCommandView | DirectCommandView;
+
+export interface ShadowCommandView extends ShadowRefView {
   readonly id: string;
   readonly kind: 'shadow';
   readonly verdict: Verdict;
@@ -74,9 +78,7 @@ export interface TimelineEntryView {
   readonly detail?: JsonObject;
 }
 
-export interface CommandDetailView extends CommandView {
-  readonly timeline: readonly TimelineEntryView[];
-}
+export type CommandDetailView = CommandView & { readonly timeline: readonly TimelineEntryView[] };
 
 export interface ExplanationView {
   readonly commandId: string;
@@ -93,7 +95,19 @@ export interface ExplanationView {
 /** The data of one event of the stream. */
 export interface StreamEventView extends TimelineEntryView, ShadowRefView {}
 
-export function commandView(command: Command): CommandView {
+export function commandView(command: AnyCommand): CommandView {
+  return command.kind === 'direct' ? directCommandView(command) : shadowCommandView(command);
+}
+
+/** In a list, where a log of 100 KB is nothing anybody reads. */
+export function listedCommandView(command: AnyCommand): CommandView {
+  const view = commandView(command);
+  if (view.kind === 'shadow' || view.result === undefined) return view;
+  const { result: _, ...rest } = view;
+  return rest;
+}
+
+function shadowCommandView(command: Command): ShadowCommandView {
   const { policy, clock, ref } = command;
   return compact({
     id: command.id,

@@ -1,5 +1,6 @@
 import type { EpochMs } from '../../core/brand.ts';
-import { type Command, type CommandStatus, type Verdict, VERDICT_OF } from '../../core/command/command.ts';
+import { type CommandStatus, type Verdict, VERDICT_OF } from '../../core/command/command.ts';
+import type { AnyCommand } from '../../core/direct/direct-command.ts';
 import type { JsonValue } from '../../core/json/json.ts';
 import type { ThingPlan } from '../../core/plan/plan.ts';
 import type { PresenceState } from '../../core/presence/presence.ts';
@@ -64,7 +65,7 @@ export interface ThingPlanView extends ShadowRefView {
   readonly bytesMax: number;
 }
 
-export function aggregateView(parentId: string, children: readonly Command[]): AggregateView {
+export function aggregateView(parentId: string, children: readonly AnyCommand[]): AggregateView {
   const statuses = countBy(children.map(({ status }) => status));
   const verdicts = countBy(children.map(({ status }) => VERDICT_OF[status]));
   const total = children.length;

@@ -56,6 +56,12 @@ const ATTEMPTS: Record<OperationId, Attempt> = {
     body: { things: ['b-1', 'a-2'], desired: { x: 1 } },
     expect: notFound('shadow_not_found'),
   },
+  listGroups: { path: () => '/v1/groups', expect: refused },
+  createGroupCommand: {
+    path: () => '/v1/groups/doors/commands',
+    body: { kind: 'direct', name: 'unlock' },
+    expect: notFound('not_found'),
+  },
   getAggregate: { path: () => `/v1/parents/${parent}`, expect: notFound('command_not_found') },
   listCommands: { path: () => '/v1/commands', expect: without },
   getCommand: { path: () => `/v1/commands/${command}`, expect: notFound('command_not_found') },

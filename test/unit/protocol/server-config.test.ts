@@ -13,7 +13,14 @@ describe('a server configuration', () => {
       { things: '*-heater', model: 'heater.json' },
       { things: 'lobby-*', shadow: 'light', model: 'bulb.json' },
     ];
-    expect(parseServerConfig({ models })).toEqual({ ok: true, value: { models } });
+    expect(parseServerConfig({ models })).toEqual({ ok: true, value: { models, groups: {} } });
+  });
+
+  test('takes groups of thing names and patterns', () => {
+    const groups = { doors: ['door-*', 'gate-1'] };
+    expect(parseServerConfig({ groups })).toEqual({ ok: true, value: { models: [], groups } });
+    expect(parseServerConfig({ groups: { 'a/b': ['door-1'] } })).toMatchObject({ ok: false });
+    expect(parseServerConfig({ groups: { doors: ['door/1'] } })).toMatchObject({ ok: false });
   });
 
   test.each([

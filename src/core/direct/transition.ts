@@ -1,0 +1,185 @@
+import { unreachable } from '../assert.ts';
+import type { EpochMs } from '../brand.ts';
+import { isOpenCommand, stopped } from '../command/clocks.ts';
+import type { CommandEvent } from '../command/events.ts';
+import { end, extended, jumped, ticking, told, withReason, type Remark } from '../command/life.ts';
+import type { JsonObject, JsonValue } from '../json/json.ts';
+import type { DirectCommand } from './direct-command.ts';
+import { DIRECT_PROBLEMS, isFinalResponse, type DirectResponse } from './messages.ts';
+
+/** All that can happen to a direct command; what happens to every kind is what it is there. */
+export type DirectCommandEvent =
+  /** The broker has it. */
+  | { readonly type: 'published' }
+  | { readonly type: 'answered'; readonly response: DirectResponse }
+  /** The broker, or a right that was taken away, forbids that it is published. */
+  | { readonly type: 'forbidden'; readonly code: string; readonly message: string; readonly by: string }
+  | Extract<
+      CommandEvent,
+      { type: 'clock' | 'jumped' | 'remark' | 'deadline' | 'unreachable' | 'cancel' | 'extend' | 'retried' }
+    >;
+
+export interface DirectCommandStep {
+  /** The same object as before where nothing changed. */
+  readonly command: DirectCommand;
+  readonly remark?: Remark;
+}
+
+/** Lines that progress may take on one timeline; the newest progress is with the command in any case. */
+const PROGRESS_LINES_MAX = 64;
+const PROGRESS_LINE_MS = 250;
+
+/**
+ * The next direct command. The first end stands: what comes after it is noted once and changes nothing, but for success
+ * after `timed_out` or `expired`, which makes `succeeded_late`.
+ */
+export function directTransition(command: DirectCommand, event: DirectCommandEvent, now: EpochMs): DirectCommandStep {
+  if (!isOpenCommand(command)) {
+    return event.type === 'answered' ? late(command, event.response, now) : { command };
+  }
+  switch (event.type) {
+    case 'published':
+      return published(command, now);
+    case 'answered':
+      return isFinalResponse(event.response)
+        ? answered(command, event.response, now)
+        : progressed(command, event.response, now);
+    case 'forbidden': {
+      const problem = { code: event.code, message: event.message };
+      return {
+        command: { ...end(command, 'failed', now, event.code), problem },
+        remark: { event: 'rejected', by: event.by, detail: problem },
+      };
+    }
+    case 'clock':
+      return { command: ticking(command, event.run, now) };
+    case 'jumped':
+      return { command: jumped(command, event.byMs) };
+    case 'remark':
+      if (command.statusReason === event.reason) return { command };
+      return {
+        command: withReason(command, event.reason),
+        ...(event.reason === undefined ? {} : { remark: { event: event.reason, by: 'watcher' } }),
+      };
+    case 'deadline':
+      return deadline(command, now);
+    case 'unreachable':
+      if (command.status === 'delivered') return { command };
+      return { command: end(command, 'failed', now, 'offline'), remark: { event: 'failed', by: 'watcher' } };
+    case 'cancel':
+      return cancelled(command, event, now);
+    case 'extend':
+      return { command: extended(command, event, now), remark: told('extended', event) };
+    case 'retried':
+      return { command, remark: told('retried', event) };
+    default:
+      return unreachable(event);
+  }
+}
+
+function published(command: DirectCommand, now: EpochMs): DirectCommandStep {
+  const attempts = command.attempts + 1;
+  const detail = { attempt: attempts };
+  if (command.status !== 'queued') {
+    return { command: { ...command, attempts }, remark: { event: 'sent_again', by: 'desk', detail } };
+  }
+  return {
+    command: { ...command, attempts, status: 'sent', sentAt: now },
+    remark: { event: 'sent', by: 'service', detail },
+  };
+}
+
+/** Any sign of the device that is not the end. */
+function progressed(command: DirectCommand, { status, progress }: DirectResponse, now: EpochMs): DirectCommandStep {
+  const first = command.status !== 'delivered';
+  const { count, at } = command.progressLines ?? { count: 0, at: 0 };
+  const isShown = first || (count < PROGRESS_LINES_MAX && now - at >= PROGRESS_LINE_MS);
+  if (!first && progress === undefined) return { command };
+  const next: DirectCommand = {
+    ...command,
+    ...(first ? { status: 'delivered', deliveredAt: now } : {}),
+    ...(progress === undefined ? {} : { progress }),
+    ...(isShown && progress !== undefined ? { progressLines: { count: count + 1, at: now } } : {}),
+  };
+  if (!isShown) return { command: next };
+  const detail: JsonObject = { response: status, ...(progress === undefined ? {} : { progress: { ...progress } }) };
+  return { command: next, remark: { event: first ? 'delivered' : 'progress', by: 'device', detail } };
+}
+
+function answered(command: DirectCommand, response: DirectResponse, now: EpochMs): DirectCommandStep {
+  const { status, problem } = response;
+  const stopped = command.cancel !== undefined && problem?.code === DIRECT_PROBLEMS.cancelled;
+  const next = stopped ? 'cancelled' : status === 'succeeded' ? 'succeeded' : 'failed';
+  const reason = next === 'failed' ? (problem?.code ?? status) : undefined;
+  const seen: DirectCommand = { ...command, deliveredAt: command.deliveredAt ?? now };
+  return {
+    command: withAnswer(end(seen, next, now, reason), response),
+    remark: { event: next, by: 'device', ...detailOf(response) },
+  };
+}
+
+/** The first end stands. What the device says later is noted once; success after a deadline counts, as it does everywhere. */
+function late(command: DirectCommand, response: DirectResponse, now: EpochMs): DirectCommandStep {
+  const { status } = response;
+  if (status === 'accepted' || status === 'in_progress' || command.lateAnswer !== undefined) return { command };
+  if (command.status === 'succeeded' || command.status === 'failed') return { command };
+  const overdue = command.status === 'timed_out' || command.status === 'expired';
+  if (status === 'succeeded' && overdue) {
+    const { problem: _, ...rest } = withReason(command, undefined);
+    return {
+      command: withAnswer({ ...rest, status: 'succeeded_late', lateAnswer: status }, response),
+      remark: { event: 'succeeded_late', by: 'device', detail: { at: now } },
+    };
+  }
+  return {
+    command: { ...command, lateAnswer: status },
+    remark: { event: 'answered_late', by: 'device', ...detailOf(response) },
+  };
+}
+
+function withAnswer(command: DirectCommand, { result, problem, state }: DirectResponse): DirectCommand {
+  return {
+    ...command,
+    ...(result === undefined ? {} : { result }),
+    ...(problem === undefined ? {} : { problem }),
+    ...(state === undefined ? {} : { state }),
+  };
+}
+
+function detailOf({ status, problem }: DirectResponse): { detail: JsonObject } {
+  return { detail: { response: status, ...(problem === undefined ? {} : { problem: { ...problem } as JsonValue }) } };
+}
+
+function deadline(command: DirectCommand, now: EpochMs): DirectCommandStep {
+  const spent = stopped(command.clock, now).leftMs <= 0;
+  if (now < command.policy.expiresAt && !spent) return { command };
+  if (command.status === 'queued') {
+    return { command: end(command, 'expired', now, 'not_sent'), remark: { event: 'expired', by: 'watcher' } };
+  }
+  const reason = command.status === 'delivered' ? 'stuck' : 'no_answer';
+  const message = `the device did not answer ${command.attempts} request(s)`;
+  return {
+    command: {
+      ...end(command, 'timed_out', now, reason),
+      ...(reason === 'no_answer' ? { problem: { code: reason, message } } : {}),
+    },
+    remark: { event: 'timed_out', by: 'watcher' },
+  };
+}
+
+/** Nobody can take back what a device works on: from `delivered` on it is asked, and says what came of it. */
+function cancelled(
+  command: DirectCommand,
+  event: Extract<DirectCommandEvent, { type: 'cancel' }>,
+  now: EpochMs,
+): DirectCommandStep {
+  if (command.status !== 'delivered') {
+    return { command: end(command, 'cancelled', now), remark: told('cancelled', event) };
+  }
+  const { by, reason } = event;
+  const cancel = { by, at: now, ...(reason === undefined ? {} : { reason }) };
+  return {
+    command: withReason({ ...command, cancel }, 'cancelling'),
+    remark: told('cancel_asked', event),
+  };
+}

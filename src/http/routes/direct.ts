@@ -1,0 +1,111 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { CreateDirectCommand, CreatedGroup } from '../../cloud/cloud.ts';
+import type { ThingName } from '../../core/brand.ts';
+import { directRef } from '../../core/direct/place.ts';
+import { problem } from '../../core/problem.ts';
+import { fail, type Result } from '../../core/result.ts';
+import { parseThingName, shadowKey, type ShadowRef } from '../../core/shadow/shadow-ref.ts';
+import { parseGroupName } from '../../protocol/direct-topics.ts';
+import { actorOf, permit, permitEverywhere, scopedKey } from '../guard.ts';
+import { OPERATIONS } from '../operations.ts';
+import type { RequestProblem } from '../problem-response.ts';
+import { emptyQuery, readIdempotencyKey, readRequest, sendBody, sendGroupBody } from '../requests.ts';
+import { respond, type RouteParts } from '../respond.ts';
+import { route } from '../route.ts';
+import { defined, fingerprintOf } from './commands.ts';
+import { mayCommandAll, permitAll } from './many.ts';
+
+/** Direct commands to groups. One to a single thing comes in where every command does, by its `kind`. */
+export function directRoutes(app: FastifyInstance, parts: RouteParts): void {
+  route(app, OPERATIONS.listGroups, ({ request, reply }) => {
+    const query = readRequest(emptyQuery, request.query, 'query');
+    // Names of things stand in there, and whoever may not see all of them sees none.
+    const permitted = query.ok ? permitEverywhere(parts, request, 'look') : query;
+    return respond({ parts, request, reply }, permitted, () => ({ items: parts.cloud.groups() }));
+  });
+
+  route(app, OPERATIONS.createGroupCommand, async ({ request, reply, params }) => {
+    const made = await sendToGroup(parts, request, params['group'] ?? '');
+    return respond({ parts, request, reply }, made, ({ parentId, group, total, replayed }) => {
+      reply.code(202).header('location', `/v1/parents/${parentId}`);
+      if (replayed) reply.header('idempotency-replayed', 'true');
+      return { parentId, group, total };
+    });
+  });
+}
+
+/** Reads `POST /v1/things/{thing}/commands` with the kind `direct`. */
+export function readSend(
+  parts: RouteParts,
+  request: FastifyRequest,
+  thing: string,
+): Result<CreateDirectCommand, RequestProblem> {
+  const thingName = parseThingName(thing);
+  if (!thingName.ok) return thingName;
+  const query = readRequest(emptyQuery, request.query, 'query');
+  if (!query.ok) return query;
+  const body = readRequest(sendBody, request.body, 'body');
+  if (!body.ok) return body;
+  const key = readIdempotencyKey(request.headers['idempotency-key'] as string | undefined);
+  if (!key.ok) return key;
+  const ref = directRef(thingName.value);
+  const { author, kind: _, sequence, ...wish } = body.value;
+  const permitted = permit(parts, request, { action: 'command', ref, command: wish.name });
+  if (!permitted.ok) return permitted;
+  const by = actorOf(parts, request, author);
+  if (!by.ok) return by;
+  const rate = parts.guard.mayCommand(ref);
+  if (!rate.ok) return rate;
+  const idempotency =
+    key.value === undefined
+      ? undefined
+      : { key: scopedKey(parts, request, key.value), fingerprint: fingerprintOf(shadowKey(ref), body.value) };
+  return {
+    ok: true,
+    value: {
+      thingName: thingName.value,
+      by: by.value,
+      ...(defined({ ...wish, sequenceKey: sequence, idempotency }) as Omit<CreateDirectCommand, 'thingName' | 'by'>),
+    },
+  };
+}
+
+async function sendToGroup(
+  parts: RouteParts,
+  request: FastifyRequest,
+  name: string,
+): Promise<Result<CreatedGroup, RequestProblem>> {
+  const group = parseGroupName(name);
+  if (!group.ok) return group;
+  const body = readRequest(sendGroupBody, request.body, 'body');
+  if (!body.ok) return body;
+  const key = readIdempotencyKey(request.headers['idempotency-key'] as string | undefined);
+  if (!key.ok) return key;
+  const things = await parts.cloud.members(group.value);
+  if (!things.ok) return things;
+  const { author, kind: _, expectedCount, ...wish } = body.value;
+  if (expectedCount !== undefined && expectedCount !== things.value.length) {
+    return fail(problem('count_mismatch', `${things.value.length} things are meant, not ${expectedCount}`));
+  }
+  const refs = things.value.map((thingName: ThingName): ShadowRef => directRef(thingName));
+  const permitted = permitAll(parts, request, refs, { action: 'command', command: wish.name });
+  if (!permitted.ok) return permitted;
+  const by = actorOf(parts, request, author);
+  if (!by.ok) return by;
+  const rate = mayCommandAll(parts, refs);
+  if (!rate.ok) return rate;
+  const idempotency =
+    key.value === undefined
+      ? undefined
+      : {
+          key: scopedKey(parts, request, `${key.value} group`),
+          fingerprint: fingerprintOf(`group ${group.value}`, body.value),
+        };
+  return parts.cloud.createGroup({
+    group: group.value,
+    things: things.value,
+    name: wish.name,
+    by: by.value,
+    ...defined({ ...wish, idempotency }),
+  });
+}

@@ -1,0 +1,93 @@
+import { type CommandStatus, type Verdict, VERDICT_OF, type WhenOffline } from '../../core/command/command.ts';
+import type { DirectCommand } from '../../core/direct/direct-command.ts';
+import type { DirectProblem, DirectProgress, SequenceNumber } from '../../core/direct/messages.ts';
+import type { JsonObject, JsonValue } from '../../core/json/json.ts';
+import { compact, instant, type ShadowRefView, shadowRefView } from './parts.ts';
+
+/** A command for an action. Where others name their shadow it says `(direct)`. */
+export interface DirectCommandView extends ShadowRefView {
+  readonly id: string;
+  readonly kind: 'direct';
+  readonly verdict: Verdict;
+  readonly status: CommandStatus;
+  readonly statusReason?: string;
+  readonly author: string;
+  readonly reason?: string;
+  readonly name: string;
+  readonly args: JsonObject;
+  readonly sequence?: SequenceNumber;
+  readonly group?: string;
+  /** How often its request was sent. */
+  readonly attempts: number;
+  readonly progress?: DirectProgress;
+  /** What it was for; lists leave it out. */
+  readonly result?: JsonValue;
+  readonly problem?: DirectProblem;
+  /** How the device was when it answered. */
+  readonly state?: JsonObject;
+  /** Who asked the device to stop. */
+  readonly cancelAskedBy?: string;
+  readonly lateAnswer?: 'succeeded' | 'failed' | 'rejected';
+  readonly createdAt: string;
+  readonly sentAt?: string;
+  readonly deliveredAt?: string;
+  readonly endedAt?: string;
+  readonly applyWithinMs: number;
+  readonly applyLeftMs: number;
+  readonly applyRunsSince?: string;
+  readonly expiresAt: string;
+  readonly whenOffline: WhenOffline;
+  readonly retryOf?: string;
+  readonly parentId?: string;
+  readonly revision: number;
+}
+
+/** One request for all members of a group: a command each, which `/v1/parents/{parentId}` counts. */
+export interface GroupSentView {
+  readonly parentId: string;
+  readonly group: string;
+  readonly total: number;
+}
+
+export interface GroupView {
+  readonly group: string;
+  /** Thing names, in which `*` stands for any characters. */
+  readonly things: readonly string[];
+}
+
+export function directCommandView(command: DirectCommand): DirectCommandView {
+  const { policy, clock } = command;
+  return compact({
+    id: command.id,
+    kind: command.kind,
+    ...shadowRefView(command.ref),
+    verdict: VERDICT_OF[command.status],
+    status: command.status,
+    statusReason: command.statusReason,
+    author: command.author,
+    reason: command.reason,
+    name: command.name,
+    args: command.args,
+    sequence: command.sequence,
+    group: command.group?.name,
+    attempts: command.attempts,
+    progress: command.progress,
+    result: command.result,
+    problem: command.problem,
+    state: command.state,
+    cancelAskedBy: command.cancel?.by,
+    lateAnswer: command.lateAnswer,
+    createdAt: instant(command.createdAt),
+    sentAt: instant(command.sentAt),
+    deliveredAt: instant(command.deliveredAt),
+    endedAt: instant(command.endedAt),
+    applyWithinMs: policy.applyWithinMs,
+    applyLeftMs: clock.leftMs,
+    applyRunsSince: instant(clock.runningSince),
+    expiresAt: instant(policy.expiresAt),
+    whenOffline: policy.whenOffline,
+    retryOf: command.retryOf,
+    parentId: command.parentId,
+    revision: command.revision,
+  });
+}
