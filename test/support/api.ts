@@ -125,6 +125,7 @@ export class ApiWorld {
         ),
       ),
       ...{ ledger, clock, random, log, modelOf: models.modelOf },
+      groups: { doors: ['door-1', 'door-2'] },
       ...(access === undefined ? {} : { gate: createPublishGate(access) }),
     });
     got(await cloud.start());

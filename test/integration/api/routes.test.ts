@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ALL_OPERATIONS } from '../../../src/http/operations.ts';
 import { ApiWorld } from '../../support/api.ts';
+import { DirectDevice } from '../../support/direct-device.ts';
 import { eventually } from '../../support/eventually.ts';
 
 let world: ApiWorld;
@@ -64,6 +65,66 @@ describe('one command', () => {
     const done = await create('heater-1', { targetC: 25 }, { prefer: 'wait=10' });
     const undone = await world.post(`/v1/commands/${done.body.id}/rollback`, { author: 'ops' });
     expect(undone).toMatchObject({ status: 202, body: { rollbackOf: done.body.id } });
+  });
+});
+
+describe('direct commands', () => {
+  test('are sent where every command is, and answered with what the device said', async () => {
+    const door = await DirectDevice.connect(world.simulator.mqttUrl, 'door-1', {
+      answer: ({ args }) => [{ status: 'succeeded', result: args, state: { locked: false } }],
+    });
+    const body = { kind: 'direct', name: 'unlock', args: { visitor: 'Ada' }, author: 'ann', sequence: 'bolt' };
+    const headers = { 'idempotency-key': 'unlock-1', prefer: 'wait=10' };
+    const sent = await world.post('/v1/things/door-1/commands', body, { headers });
+    expect(sent).toMatchObject({
+      status: 200,
+      body: {
+        ...{ kind: 'direct', thingName: 'door-1', name: 'unlock', args: { visitor: 'Ada' }, author: 'ann' },
+        ...{ verdict: 'succeeded', result: { visitor: 'Ada' }, sequence: { key: 'bolt', number: 1 } },
+      },
+    });
+    const repeated = await world.post('/v1/things/door-1/commands', body, { headers });
+    expect(repeated.body.id).toBe(sent.body.id);
+    expect(repeated.headers['idempotency-replayed']).toBe('true');
+    expect(door.requests).toHaveLength(1);
+    const read = await world.get(`/v1/commands/${sent.body.id}`);
+    expect(read.body.timeline.map(({ event }: { event: string }) => event)).toEqual(['created', 'sent', 'succeeded']);
+    expect((await world.get(`/v1/commands/${sent.body.id}/explain`)).body).toMatchObject({ code: 'done' });
+    const [listed] = (await world.get('/v1/commands?thing=door-1')).body.items;
+    expect(listed).toMatchObject({ id: sent.body.id, kind: 'direct' });
+    expect(listed).not.toHaveProperty('result');
+    expect((await world.post(`/v1/commands/${sent.body.id}/rollback`)).body).toMatchObject({ code: 'invalid_request' });
+    await door.end();
+  });
+
+  test.each([
+    ['without a name', { kind: 'direct' }],
+    ['with fields', { kind: 'direct', name: 'unlock', desired: { a: 1 } }],
+    ['with a name that is none', { kind: 'direct', name: 'un/lock' }],
+    ['with arguments that are a list', { kind: 'direct', name: 'unlock', args: [1] }],
+    ['that ends before it begins', { kind: 'direct', name: 'unlock', expiresAt: '2020-01-01T00:00:00Z' }],
+  ])('are refused %s', async (_, body) =>
+    expect(await world.post('/v1/things/door-1/commands', body)).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_request' },
+    }),
+  );
+
+  test('go to a group as one request, and are counted together', async () => {
+    expect((await world.get('/v1/groups')).body).toEqual({ items: [{ group: 'doors', things: ['door-1', 'door-2'] }] });
+    const doors = await Promise.all(
+      ['door-1', 'door-2'].map((name) => DirectDevice.connect(world.simulator.mqttUrl, name, { groups: ['doors'] })),
+    );
+    const body = { kind: 'direct', name: 'lock', expectedCount: 2 };
+    const sent = await world.post('/v1/groups/doors/commands', body, { headers: { 'idempotency-key': 'lock-1' } });
+    expect(sent).toMatchObject({ status: 202, body: { group: 'doors', total: 2 } });
+    const counts = await world.get(`/v1/parents/${sent.body.parentId}`, { headers: { prefer: 'wait=10' } });
+    expect(counts.body).toMatchObject({ total: 2, settled: 2, verdict: 'succeeded' });
+    const again = await world.post('/v1/groups/doors/commands', body, { headers: { 'idempotency-key': 'lock-1' } });
+    expect(again.body).toEqual(sent.body);
+    expect(await world.post('/v1/groups/doors/commands', { ...body, expectedCount: 3 })).toMatchObject({ status: 409 });
+    expect(await world.post('/v1/groups/gates/commands', body)).toMatchObject({ status: 404 });
+    for (const door of doors) await door.end();
   });
 });
 
