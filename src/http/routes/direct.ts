@@ -89,7 +89,11 @@ async function sendToGroup(
   }
   const refs = things.value.map((thingName: ThingName): ShadowRef => directRef(thingName));
   const permitted = permitAll(parts, request, refs, { action: 'command', command: wish.name });
-  if (!permitted.ok) return permitted;
+  if (!permitted.ok) {
+    // Who may not know of a member does not learn its name from the group.
+    const { code } = permitted.problem;
+    return code === 'forbidden' ? permitted : fail(problem('not_found', 'no group of that name is configured'));
+  }
   const by = actorOf(parts, request, author);
   if (!by.ok) return by;
   const rate = mayCommandAll(parts, refs);
