@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { CommandAction, CreateCommand, CreatedCommand, CreatedDirectCommand } from '../../cloud/cloud.ts';
@@ -7,7 +6,6 @@ import type { CommandId, ShadowName, ThingName } from '../../core/brand.ts';
 import { VERDICT_OF, type CommandStatus } from '../../core/command/command.ts';
 import type { AnyCommand } from '../../core/direct/direct-command.ts';
 import { isJsonObject, member } from '../../core/json/json.ts';
-import { canonicalJson } from '../canonical-json.ts';
 import { leavesOf } from '../../core/json/json-pointer.ts';
 import type { Problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
@@ -32,7 +30,8 @@ import { OPERATIONS } from '../operations.ts';
 import type { RequestProblem } from '../problem-response.ts';
 import { respond, type RouteParts } from '../respond.ts';
 import { route } from '../route.ts';
-import { readSend } from './direct.ts';
+import { defined, fingerprintOf } from './parts.ts';
+import { readSend } from './send.ts';
 import { commandView, listedCommandView, explanationView, timelineView } from '../views/command.ts';
 
 export function commandRoutes(app: FastifyInstance, parts: RouteParts): void {
@@ -168,13 +167,6 @@ export function refFrom(thingName: ThingName, shadowName: ShadowName | undefined
   return shadowName === undefined ? { thingName } : { thingName, shadowName };
 }
 
-/** The same request, however its members are ordered, has the same fingerprint. */
-export function fingerprintOf(place: string, body: unknown): string {
-  return createHash('sha256')
-    .update(`${place}\n${canonicalJson(body)}`)
-    .digest('hex');
-}
-
 async function answerCreated(
   parts: RouteParts,
   {
@@ -283,11 +275,4 @@ export function locate(reply: FastifyReply, id: CommandId): void {
 function both<A, B>(left: Result<A>, right: Result<B>): Result<readonly [A, B], Problem> {
   if (!left.ok) return left;
   return right.ok ? ok([left.value, right.value] as const) : fail(right.problem);
-}
-
-type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
-
-/** Without the members that are undefined; zod gives optional ones as such. */
-export function defined<T extends object>(object: T): Defined<T> {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Defined<T>;
 }

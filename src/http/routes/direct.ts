@@ -1,19 +1,19 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { CreateDirectCommand, CreatedGroup } from '../../cloud/cloud.ts';
+import type { CreatedGroup } from '../../cloud/cloud.ts';
 import type { ThingName } from '../../core/brand.ts';
 import { directRef } from '../../core/direct/place.ts';
 import { problem } from '../../core/problem.ts';
 import { fail, type Result } from '../../core/result.ts';
-import { parseThingName, shadowKey, type ShadowRef } from '../../core/shadow/shadow-ref.ts';
+import type { ShadowRef } from '../../core/shadow/shadow-ref.ts';
 import { parseGroupName } from '../../protocol/direct-topics.ts';
-import { actorOf, permit, permitEverywhere, scopedKey } from '../guard.ts';
+import { actorOf, permitEverywhere, scopedKey } from '../guard.ts';
 import { OPERATIONS } from '../operations.ts';
 import type { RequestProblem } from '../problem-response.ts';
-import { emptyQuery, readIdempotencyKey, readRequest, sendBody, sendGroupBody } from '../requests.ts';
+import { emptyQuery, readIdempotencyKey, readRequest, sendGroupBody } from '../requests.ts';
 import { respond, type RouteParts } from '../respond.ts';
 import { route } from '../route.ts';
-import { defined, fingerprintOf } from './commands.ts';
 import { mayCommandAll, permitAll } from './many.ts';
+import { defined, fingerprintOf } from './parts.ts';
 
 /** Direct commands to groups. One to a single thing comes in where every command does, by its `kind`. */
 export function directRoutes(app: FastifyInstance, parts: RouteParts): void {
@@ -32,42 +32,6 @@ export function directRoutes(app: FastifyInstance, parts: RouteParts): void {
       return { parentId, group, total };
     });
   });
-}
-
-/** Reads `POST /v1/things/{thing}/commands` with the kind `direct`. */
-export function readSend(
-  parts: RouteParts,
-  request: FastifyRequest,
-  thing: string,
-): Result<CreateDirectCommand, RequestProblem> {
-  const thingName = parseThingName(thing);
-  if (!thingName.ok) return thingName;
-  const query = readRequest(emptyQuery, request.query, 'query');
-  if (!query.ok) return query;
-  const body = readRequest(sendBody, request.body, 'body');
-  if (!body.ok) return body;
-  const key = readIdempotencyKey(request.headers['idempotency-key'] as string | undefined);
-  if (!key.ok) return key;
-  const ref = directRef(thingName.value);
-  const { author, kind: _, sequence, ...wish } = body.value;
-  const permitted = permit(parts, request, { action: 'command', ref, command: wish.name });
-  if (!permitted.ok) return permitted;
-  const by = actorOf(parts, request, author);
-  if (!by.ok) return by;
-  const rate = parts.guard.mayCommand(ref);
-  if (!rate.ok) return rate;
-  const idempotency =
-    key.value === undefined
-      ? undefined
-      : { key: scopedKey(parts, request, key.value), fingerprint: fingerprintOf(shadowKey(ref), body.value) };
-  return {
-    ok: true,
-    value: {
-      thingName: thingName.value,
-      by: by.value,
-      ...(defined({ ...wish, sequenceKey: sequence, idempotency }) as Omit<CreateDirectCommand, 'thingName' | 'by'>),
-    },
-  };
 }
 
 async function sendToGroup(

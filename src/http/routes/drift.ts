@@ -13,7 +13,8 @@ import { acknowledgeBody, driftQuery, emptyQuery, ignoreRuleBody, nameQuery, rea
 import { respond, type ModelCatalog, type RouteParts } from '../respond.ts';
 import { route } from '../route.ts';
 import { driftView, ignoreRuleView } from '../views/drift.ts';
-import { defined, pageFrom, pageView } from './commands.ts';
+import { pageFrom, pageView } from './commands.ts';
+import { defined } from './parts.ts';
 import { lookAt } from './shadows.ts';
 
 const HOUR_MS = 3_600_000;

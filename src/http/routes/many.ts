@@ -28,7 +28,8 @@ import { respond, type RouteParts } from '../respond.ts';
 import { route } from '../route.ts';
 import { aggregateView, planView, type FanOutView } from '../views/many.ts';
 import { commandView } from '../views/command.ts';
-import { defined, fingerprintOf, refFrom, whileWaiting } from './commands.ts';
+import { refFrom, whileWaiting } from './commands.ts';
+import { defined, fingerprintOf } from './parts.ts';
 
 /** One request for many things, and what it would do. */
 export function manyRoutes(app: FastifyInstance, parts: RouteParts): void {

@@ -1,0 +1,16 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '../canonical-json.ts';
+
+/** The same request, however its members are ordered, has the same fingerprint. */
+export function fingerprintOf(place: string, body: unknown): string {
+  return createHash('sha256')
+    .update(`${place}\n${canonicalJson(body)}`)
+    .digest('hex');
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Without the members that are undefined; zod gives optional ones as such. */
+export function defined<T extends object>(object: T): Defined<T> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
