@@ -5,6 +5,7 @@ import type { Transport } from '../src/ports/transport.ts';
 import { parseShadowTopic } from '../src/protocol/topics.ts';
 import type { PolicyRule } from './access/access.ts';
 import { Broker } from './broker/broker.ts';
+import type { KeptTexts } from './broker/kept-sessions.ts';
 import { MessageRate } from './broker/message-rate.ts';
 import { AWS_QUOTAS } from './broker/quotas.ts';
 import { Presence, type PresenceEvent } from './broker/presence.ts';
@@ -44,6 +45,8 @@ export interface EmbeddedOptions {
   readonly mqtts?: TlsEndpoint;
   readonly policies: readonly PolicyRule[];
   readonly quotas: 'aws' | 'none';
+  /** Where sessions and retained messages are kept, if anywhere. */
+  readonly kept?: KeptTexts;
   /** 0: no limit. */
   readonly messagesPerSecondPerConnection: number;
 }
@@ -58,6 +61,7 @@ export async function embeddedBroker(options: EmbeddedOptions, hooks: BusHooks):
   const perSecond = options.messagesPerSecondPerConnection;
   const broker: Broker = await Broker.open({
     ...(options.quotas === 'none' ? {} : { quotas: AWS_QUOTAS }),
+    ...(options.kept === undefined ? {} : { kept: { texts: options.kept, now: hooks.now } }),
     ...(perSecond === 0 ? {} : { rate: new MessageRate(perSecond, hooks.now) }),
     ...(access === undefined
       ? {}

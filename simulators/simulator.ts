@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { SystemClock } from '../src/adapters/system/clock.ts';
+import type { TextTable } from '../src/adapters/sqlite/text-table.ts';
 import { parseHostPort } from '../src/core/host-port.ts';
 import { ok, type Result } from '../src/core/result.ts';
 import type { ShadowDocument } from '../src/core/shadow/document.ts';
@@ -29,7 +31,7 @@ export interface SimulatorOptions {
   readonly http?: string;
   /** A broker somewhere else instead of the embedded one: the shadow service becomes its client. */
   readonly broker?: { readonly transport: Transport; readonly url: string };
-  /** Keeps shadows in this directory; without it they are in memory. */
+  /** Keeps shadows, retained messages and sessions in this directory; without it they are in memory. */
   readonly data?: string;
   /** Limits and open questions; what is left out is as on AWS. */
   readonly rules?: Partial<ShadowRules>;
@@ -68,9 +70,9 @@ export async function openSimulator(options: SimulatorOptions = {}): Promise<Res
   const httpAddress = parseHostPort(options.http ?? ANY_PORT);
   if (!httpAddress.ok) return httpAddress;
   const clock = options.clock ?? new SystemClock();
-  const opened = await openStore(options.data);
+  const opened = await openFiles(options);
   if (!opened.ok) return opened;
-  const store = opened.value;
+  const { store, sessions } = opened.value;
 
   const injector = new FaultInjector();
   const control: Control = new Control({
@@ -81,7 +83,7 @@ export async function openSimulator(options: SimulatorOptions = {}): Promise<Res
     clients: () => bus.clients(),
   });
   const now = () => control.now();
-  const bus: MessageBus = await busFor(options, {
+  const bus: MessageBus = await busFor(options, sessions, {
     now,
     receive: (request, requester) => gateway.receive(request, requester),
     announce: (topic, body) => gateway.announce(topic, body),
@@ -115,6 +117,7 @@ export async function openSimulator(options: SimulatorOptions = {}): Promise<Res
     await http.stop();
     await bus.stop();
     store.close();
+    sessions?.close();
   };
   const urls = await bus.start();
   const httpPort = urls.ok ? await http.listen(httpAddress.value) : urls;
@@ -134,19 +137,40 @@ export async function openSimulator(options: SimulatorOptions = {}): Promise<Res
   });
 }
 
-async function openStore(directory: string | undefined): Promise<Result<ShadowStore>> {
-  if (directory === undefined) return ok(new MemoryShadowStore());
+async function openFiles({
+  data,
+  broker,
+}: SimulatorOptions): Promise<Result<{ store: ShadowStore; sessions?: TextTable }>> {
+  if (data === undefined) return ok({ store: new MemoryShadowStore() });
   // Loaded only when asked for: it is native code.
   const { FileShadowStore } = await import('./shadow-service/file-shadow-store.ts');
-  return FileShadowStore.open(directory);
+  const store = await FileShadowStore.open(data);
+  // Another broker keeps its sessions itself.
+  if (!store.ok || broker !== undefined) return store.ok ? ok({ store: store.value }) : store;
+  const { TextTable } = await import('../src/adapters/sqlite/text-table.ts');
+  const sessions = await TextTable.open(join(data, 'sessions.db'));
+  if (sessions.ok) return ok({ store: store.value, sessions: sessions.value });
+  store.value.close();
+  return sessions;
 }
 
-function busFor(options: SimulatorOptions, hooks: Parameters<typeof outsideBroker>[1]): Promise<MessageBus> {
+function busFor(
+  options: SimulatorOptions,
+  sessions: TextTable | undefined,
+  hooks: Parameters<typeof outsideBroker>[1],
+): Promise<MessageBus> {
   if (options.broker !== undefined) return Promise.resolve(outsideBroker(options.broker, hooks));
   const { mqtt = ANY_PORT, mqtts, policies = [], quotas = 'aws', throttle = NO_THROTTLE } = options;
   const { messagesPerSecondPerConnection } = throttle;
   return embeddedBroker(
-    { mqtt, policies, quotas, messagesPerSecondPerConnection, ...(mqtts === undefined ? {} : { mqtts }) },
+    {
+      mqtt,
+      policies,
+      quotas,
+      messagesPerSecondPerConnection,
+      ...(sessions && { kept: sessions }),
+      ...(mqtts === undefined ? {} : { mqtts }),
+    },
     hooks,
   );
 }

@@ -1,11 +1,13 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { Aedes, type AedesOptions, type AuthenticateError, type Client } from 'aedes';
+import type { EpochMs } from '../../src/core/brand.ts';
 import type { HostPort } from '../../src/core/host-port.ts';
 import { problem } from '../../src/core/problem.ts';
 import { done, fail, ok, type Result } from '../../src/core/result.ts';
 import { dropOnlyTrueDuplicates } from './duplicates.ts';
 import { Interest } from './interest.ts';
+import { keepSessions, type KeptTexts } from './kept-sessions.ts';
 import type { MessageRate } from './message-rate.ts';
 import { ConnectionQuotas, type Packet, type Quotas } from './quotas.ts';
 import { WriteBatch } from './write-batch.ts';
@@ -24,6 +26,8 @@ export interface BrokerHooks {
   readonly quotas?: Quotas;
   /** Left out: as many messages as anybody likes. */
   readonly rate?: MessageRate;
+  /** Where retained messages and persistent sessions outlive the process. Left out: nowhere. */
+  readonly kept?: { readonly texts: KeptTexts; readonly now: () => EpochMs };
   readonly connected?: (client: Client) => void;
   readonly disconnected?: (client: Client, why: ClosedBy) => void;
 }
@@ -82,6 +86,10 @@ export class Broker {
     const broker = new Broker(aedes, hooks);
     dropOnlyTrueDuplicates(aedes);
     skipWhatNobodyHears(aedes, broker.interest);
+    if (hooks.kept !== undefined) {
+      const { texts, now } = hooks.kept;
+      await keepSessions(aedes, { kept: texts, now, interest: broker.interest });
+    }
     broker.#install();
     return broker;
   }

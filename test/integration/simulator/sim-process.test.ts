@@ -78,6 +78,33 @@ test('whatever was answered survives kill -9', async () => {
   }
 });
 
+test('what was acknowledged for a client that is away survives kill -9', async () => {
+  const data = folder.path('data');
+  const session = { protocolVersion: 4, clean: false, clientId: 'away' } as const;
+  let sim = await startSim('--mqtt', '127.0.0.1:0', '--data', data);
+  const away = await MqttProbe.connect(sim.mqtt, session);
+  await away.subscribe('news');
+  await away.end();
+  const app = await MqttProbe.connect(sim.mqtt);
+  let acknowledged = 0;
+  for (let count = 1; count <= 400; count++) {
+    app.client.publish('news', `${count}`, { qos: 1 }, (error) => {
+      if (error === undefined || error === null) acknowledged = count;
+    });
+  }
+  await eventually(() => acknowledged >= 100);
+  sim.child.kill('SIGKILL');
+  await once(sim.child, 'exit');
+  app.client.end(true);
+
+  sim = await startSim('--mqtt', '127.0.0.1:0', '--data', data);
+  const back = await MqttProbe.connect(sim.mqtt, session);
+  await eventually(() => back.heard.length >= acknowledged);
+  const numbers = back.heard.map(({ payload }) => Number(payload));
+  expect(numbers).toEqual(numbers.map((_number, index) => index + 1));
+  await back.end();
+});
+
 test('the verbs look into a running cloud and bend it, and it stops in order', async () => {
   const sim = await startSim('--mqtt', '127.0.0.1:0');
   const at = ['--simulator', sim.http];
