@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { execCommand } from './adapters/exec/exec-command.ts';
 import { ExecAdapter } from './adapters/exec/exec-adapter.ts';
 import { ProgramRegister } from './adapters/exec/program-register.ts';
 import { FileJournal, journalPath } from './adapters/file/journal.ts';
@@ -11,11 +12,17 @@ import type { FieldPointer } from './core/brand.ts';
 import { NO_MODEL, type Model } from './core/model/model.ts';
 import { problem } from './core/problem.ts';
 import { fail, ok, type Result } from './core/result.ts';
+import type { CommandOffer } from './device/command-handler.ts';
 import type { Device, DeviceShadow } from './device/device.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Log } from './ports/log.ts';
 import type { StateAdapter } from './ports/state-adapter.ts';
-import { parseAgentConfig, type AgentAdapterConfig, type AgentConfig } from './protocol/agent-config.ts';
+import {
+  parseAgentConfig,
+  type AgentAdapterConfig,
+  type AgentCommandConfig,
+  type AgentConfig,
+} from './protocol/agent-config.ts';
 import { parseJsonText } from './protocol/json-text.ts';
 import { compileModel } from './protocol/model-schema.ts';
 
@@ -27,6 +34,7 @@ export interface Agent {
   readonly journal: string;
   readonly clock: Clock;
   readonly register: ProgramRegister;
+  readonly commands: readonly (readonly [string, CommandOffer])[];
 }
 
 export interface AgentPorts {
@@ -59,6 +67,10 @@ export function loadAgent(configFile: string, { log, env }: AgentPorts): Result<
     journal: journalPath(stateDir),
     clock,
     register,
+    commands: (config.value.commands ?? []).map((command) => [
+      command.name,
+      offerFrom(command, { directory, clock, log, env, register }),
+    ]),
   });
 }
 
@@ -67,13 +79,30 @@ export function composeAgent(agent: Agent, more: Pick<DeviceSetup, 'log' | 'fail
   const { config, shadows, mqtt, clock, register } = agent;
   const journal = new FileJournal(agent.journal, { onLocked: () => register.clear() });
   const limits = Object.fromEntries(Object.entries(config.limits ?? {}).filter(([, value]) => value !== undefined));
-  return composeDevice({ thingName: config.thing, shadows, mqtt, journal, clock, limits, ...more });
+  const { groups, commandTopics: topics } = config;
+  const direct = { ...(groups === undefined ? {} : { groups }), ...(topics === undefined ? {} : { topics }) };
+  const device = composeDevice({ thingName: config.thing, shadows, mqtt, journal, clock, limits, direct, ...more });
+  if (!device.ok) return device;
+  for (const [name, offer] of agent.commands) {
+    const offered = device.value.onCommand(name, offer);
+    if (!offered.ok) return offered;
+  }
+  return device;
 }
 
 interface AdapterParts extends AgentPorts {
   readonly directory: string;
   readonly clock: Clock;
   readonly register: ProgramRegister;
+}
+
+function offerFrom(config: AgentCommandConfig, { directory, clock, env, register }: AdapterParts): CommandOffer {
+  const { run: program, args, idempotent, timeoutMs } = config;
+  return {
+    ...(args === undefined ? {} : { args }),
+    idempotent,
+    handler: execCommand({ program, timeoutMs, directory, env, clock, register }),
+  };
 }
 
 function adapterFrom(config: AgentAdapterConfig, { directory, clock, log, env, register }: AdapterParts): StateAdapter {

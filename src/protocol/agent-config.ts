@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { parsePointer } from '../core/json/json-pointer.ts';
 import type { FieldPointer } from '../core/brand.ts';
+import { isJsonObject, type JsonObject } from '../core/json/json.ts';
 import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import { parseShadowName, parseThingName } from '../core/shadow/shadow-ref.ts';
+import { parseGroupName } from './direct-topics.ts';
 import { parseJsonText } from './json-text.ts';
 
 /** The configuration file of `shadowctl agent`. Paths are relative to the file. */
@@ -37,6 +39,15 @@ const adapterSchema = z.discriminatedUnion('type', [
     timeoutMs: z.number().int().min(10).max(3_600_000).default(10_000),
   }),
 ]);
+
+const commandSchema = z.strictObject({
+  name: z.string(),
+  run: program,
+  /** A JSON Schema of the arguments. */
+  args: z.custom<JsonObject>((value) => isJsonObject(value), 'an object is expected').optional(),
+  idempotent: z.boolean().default(false),
+  timeoutMs: z.number().int().min(10).max(86_400_000).default(60_000),
+});
 
 const limitsSchema = z.strictObject({
   pollMs: z.number().int().min(100).optional(),
@@ -78,9 +89,16 @@ const configSchema = z.strictObject({
       }),
     )
     .min(1),
+  /** Direct commands, each carried out by a program. */
+  commands: z.array(commandSchema).optional(),
+  /** Groups whose direct commands are taken. */
+  groups: z.array(checked(parseGroupName)).max(32).optional(),
+  /** Where the fleet has other topics for direct commands. */
+  commandTopics: z.strictObject({ request: z.string(), response: z.string(), group: z.string() }).optional(),
   limits: limitsSchema.optional(),
 });
 
+export type AgentCommandConfig = z.infer<typeof commandSchema>;
 export type AgentConfig = z.infer<typeof configSchema>;
 export type AgentAdapterConfig = z.infer<typeof adapterSchema>;
 

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { startSimulator, type Simulator } from '../../simulators/testing.ts';
 import type { JsonValue } from '../../src/core/json/json.ts';
 import { App } from './app.ts';
+import type { DirectSender } from './direct-sender.ts';
 import { eventually } from './eventually.ts';
 import { startShadowctl, type Started } from './shadowctl.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -24,11 +25,18 @@ export class AgentWorld {
     this.script('apply', 'read value; echo "$value" >> effects; echo "$value" > value.next; mv value.next value');
     writeFileSync(this.path('value'), '0\n');
     writeFileSync(this.path('effects'), '');
+    for (const name of ['once', 'again']) {
+      this.script(name, `read args; echo "$SHADOWCTL_COMMAND_ID" >> ${name}-effects; echo working; echo '"done"'`);
+    }
     const config = {
       thing: 'gateway',
       mqtt: { url: cloud.mqttUrl },
       stateDir: 'state',
       shadows: [{ adapters: [{ type: 'exec', field: '/n', read: ['./read'], apply: ['./apply'] }] }],
+      commands: [
+        { name: 'once', run: ['./once'] },
+        { name: 'again', run: ['./again'], idempotent: true },
+      ],
       // Kills at random must not look like a value that brings the device down.
       limits: { crashesMax: 1_000_000, retryBaseMs: 50 },
     };
@@ -82,6 +90,24 @@ export class AgentWorld {
     if (!existsSync(this.path('effects'))) return [];
     const lines = readFileSync(this.path('effects'), 'utf8').split('\n');
     return lines.filter((line) => line !== '').map(Number);
+  }
+
+  /** The agent of now answers. */
+  async connected(sender: DirectSender): Promise<void> {
+    const id = `probe-${this.starts}`;
+    await eventually(
+      async () => {
+        await sender.ask({ id, name: 'nothing' });
+        return sender.finals(id).length > 0;
+      },
+      { withinMs: 20_000, everyMs: 20 },
+    );
+  }
+
+  /** Ids of direct commands in the order in which their programs ran. */
+  ran(command: 'once' | 'again'): string[] {
+    const path = this.path(`${command}-effects`);
+    return existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : [];
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@ import type { FieldApplied, FieldReading, StateAdapter } from '../../ports/state
 import type { Clock } from '../../ports/clock.ts';
 import { parseJsonText } from '../../protocol/json-text.ts';
 import type { ProgramRegister } from './program-register.ts';
+import { failureOf } from './failure.ts';
 import { runProgram, type Ended, type Run } from './run-program.ts';
 
 export interface ExecOptions {
@@ -77,19 +78,4 @@ function readingOf(field: FieldPointer, stdout: string): FieldReading {
   const parsed = parseJsonText(text);
   if (parsed.ok) return { field, value: parsed.value satisfies JsonValue };
   return { field, unreadable: { code: 'not_json', message: `the program printed no JSON: ${parsed.problem.message}` } };
-}
-
-/** The program's own words: `{"code":…,"message":…}` as its last line on stderr, or that line as it is. */
-function failureOf(ended: Ended): { code: string; message: string } {
-  if (ended.type === 'timeout') return { code: 'program_timeout', message: 'the program did not finish in time' };
-  if (ended.type === 'missing') return { code: 'program_missing', message: ended.message };
-  const last = ended.stderr.trim().split('\n').at(-1) ?? '';
-  const said = parseJsonText(last);
-  if (said.ok && typeof said.value === 'object' && said.value !== null && 'code' in said.value) {
-    const { code, message } = said.value as { code: JsonValue; message?: JsonValue };
-    return { code: String(code), message: typeof message === 'string' ? message : last };
-  }
-  const how = ended.type === 'killed' ? `killed by ${ended.signal}` : `exit code ${ended.code}`;
-  const code = ended.type === 'killed' ? 'program_killed' : `exit_${ended.code}`;
-  return { code, message: last === '' ? how : last };
 }

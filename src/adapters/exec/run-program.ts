@@ -16,6 +16,8 @@ export interface Run {
   readonly signal: AbortSignal;
   /** For a program that changes something: it begins only when it stands in the register. */
   readonly register?: ProgramRegister;
+  /** What it prints, as it prints it. */
+  readonly onOutput?: (text: string) => void;
 }
 
 export type Ended =
@@ -39,7 +41,7 @@ export const GATE = ['/bin/sh', '-c', 'IFS= read -r go && exec "$@"', 'sh'] as c
  * (SIGTERM) and then made to (SIGKILL), so that no child of it goes on.
  */
 export function runProgram(run: Run): Promise<Ended> {
-  const { program, input, timeoutMs, directory, env, clock, signal, register } = run;
+  const { program, input, timeoutMs, directory, env, clock, signal, register, onOutput } = run;
   if (signal.aborted) return Promise.resolve({ type: 'timeout' });
   const missing = register === undefined ? undefined : missingReason(run);
   if (missing !== undefined) return Promise.resolve({ type: 'missing', message: missing });
@@ -75,6 +77,7 @@ export function runProgram(run: Run): Promise<Ended> {
         output[name] = (output[name] + text).slice(-OUTPUT_CHARACTERS_MAX);
       });
     }
+    if (onOutput !== undefined) child.stdout.on('data', onOutput);
     child.on('error', (cause: NodeJS.ErrnoException) => {
       settle({ type: 'missing', message: `${command} cannot be started: ${cause.code ?? cause.message}` });
     });

@@ -5,12 +5,27 @@ import { monotonicMs } from '../../core/brand.ts';
 import type { JsonObject, JsonValue } from '../../core/json/json.ts';
 import { ok, type Result } from '../../core/result.ts';
 import type { JournalDamage } from '../../ports/journal.ts';
+import { isDirectKey, parseDirectRecords, type DirectRecords } from '../../protocol/direct-journal.ts';
 import { parseShadowRecord, retriesIn } from '../../protocol/journal-record.ts';
 
 /** What the journal of an agent says, whether the agent runs or not. */
 export interface AgentStatus {
   readonly journal: { readonly path: string; readonly bytes: number; readonly damage?: JournalDamage };
   readonly shadows: readonly ShadowStatus[];
+  /** Direct commands that are open, or answered and still remembered. */
+  readonly commands: readonly CommandStatus[];
+}
+
+export interface CommandStatus {
+  readonly id: string;
+  readonly name: string;
+  /** `held`, `running`, or how it was answered. */
+  readonly state: string;
+  readonly code?: string;
+  readonly message?: string;
+  /** False: the answer is not known to have reached the broker. */
+  readonly published?: boolean;
+  readonly expiresAt: string;
 }
 
 export interface ShadowStatus {
@@ -41,8 +56,31 @@ export async function agentStatus({ journal: path }: Agent): Promise<Result<Agen
   const { size } = await stat(path);
   return ok({
     journal: { path, bytes: size, ...(damage === undefined ? {} : { damage }) },
-    shadows: [...records].flatMap(([shadow, record]) => shadowStatus(shadow, record) ?? []),
+    shadows: [...records]
+      .filter(([key]) => !isDirectKey(key))
+      .flatMap(([shadow, record]) => shadowStatus(shadow, record) ?? []),
+    commands: commandStatus(parseDirectRecords(records)),
   });
+}
+
+function commandStatus({ jobs, replies }: DirectRecords): CommandStatus[] {
+  const instant = (at: number): string => new Date(at).toISOString();
+  return [
+    ...jobs.map(({ phase, request: { id, name, expiresAt } }) => ({
+      id,
+      name,
+      state: phase,
+      expiresAt: instant(expiresAt),
+    })),
+    ...replies.map(({ name, expiresAt, response: { id, status, problem }, published }) => ({
+      id,
+      name,
+      state: status,
+      ...problem,
+      published,
+      expiresAt: instant(expiresAt),
+    })),
+  ];
 }
 
 function shadowStatus(shadow: string, record: JsonObject): ShadowStatus | undefined {

@@ -5,7 +5,7 @@ import { fail, ok, type Result } from '../../core/result.ts';
 import { composeAgent, loadAgent, type Agent } from '../../compose-agent.ts';
 import type { Failpoint } from '../../device/index.ts';
 import { dryRun } from '../agent/dry-run.ts';
-import { agentStatus, type FieldStatus } from '../agent/status.ts';
+import { agentStatus, type CommandStatus, type FieldStatus } from '../agent/status.ts';
 import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
 import { forTerminal } from '../output/terminal.ts';
 import { table, type Column } from '../output/table.ts';
@@ -71,7 +71,7 @@ async function status(loaded: Agent, { output }: Cli): Promise<Result<ExitCode>>
     output.dataJson(found.value);
     return ok(EXIT.ok);
   }
-  const { journal, shadows } = found.value;
+  const { journal, shadows, commands } = found.value;
   const damage = journal.damage === undefined ? '' : `, ${journal.damage.entriesLost} entries damaged`;
   output.data(`journal ${forTerminal(journal.path)} (${journal.bytes} bytes${damage})`);
   for (const { shadow, lastPass, lastReportVersion, interrupted, fields } of shadows) {
@@ -83,7 +83,17 @@ async function status(loaded: Agent, { output }: Cli): Promise<Result<ExitCode>>
     const titles = ['field', 'desired', 'state', 'next', 'why'];
     output.data(table({ columns: columns(titles), rows: fields.map(fieldRow), width: output.width }));
   }
+  if (commands.length > 0) {
+    const titles = ['command', 'id', 'state', 'until', 'why'];
+    output.data(`\n${table({ columns: columns(titles), rows: commands.map(commandRow), width: output.width })}`);
+  }
   return ok(EXIT.ok);
+}
+
+function commandRow({ id, name, state, code, message, published, expiresAt }: CommandStatus): string[] {
+  const unpublished = published === false ? 'not published yet' : undefined;
+  const why = [code, message, unpublished].filter((part) => part !== undefined).join(', ');
+  return [forTerminal(name), forTerminal(id), forTerminal(state), expiresAt, forTerminal(why)];
 }
 
 /** The last column says why, and is cut first. */
@@ -134,12 +144,21 @@ The configuration (paths are relative to it):
           { "type": "exec", "field": "/timezone", "read": ["./get-tz"], "apply": ["./set-tz"], "timeoutMs": 5000 }
         ]
       }
-    ]
+    ],
+    "commands": [
+      { "name": "restart-app", "run": ["./restart-app"], "idempotent": true, "timeoutMs": 60000,
+        "args": { "type": "object", "properties": { "force": { "type": "boolean" } }, "additionalProperties": false } }
+    ],
+    "groups": ["floor-2"]
   }
 
 Exit codes of an apply program:
   0 applied   3 accepted, takes effect at the next restart   64, 65, 77 refused for good   any other: tried again
 Its last line on stderr becomes the reason, either as it is or as {"code":"…","message":"…"}.
+
+A command's program gets the arguments as a line of JSON on stdin. What it prints is progress, line by line (text, or
+{"percent":40,"text":"…"}); its last line is the result. 0 succeeded   64, 65, 77 rejected, nothing was done   any other: failed,
+with the last line on stderr as above. An idempotent one is started again after a crash, with SHADOWCTL_AGAIN=1.
 
 Examples:
   $ shadowctl agent --config agent.json
