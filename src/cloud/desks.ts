@@ -59,6 +59,12 @@ export interface DesksOptions {
 }
 
 const RELOAD_MS = 1_000;
+/** So many desks take up their work in one go when the link returns; then others have their turn. */
+const LINKED_AT_ONCE = 256;
+const LINK_PAUSE_MS = 20;
+const LINK_UP: DeskEvent = { type: 'link', up: true };
+/** Questions about made-up names must not fill the memory; longer than this nobody works with such a desk. */
+const UNHEARD_MS = 10_000;
 
 /**
  * All desks: opens them from the ledger when they are first touched, runs one event after the other through the pure
@@ -70,7 +76,10 @@ export class Desks {
   readonly #byThing = new Map<ThingName, Set<DeskEntry>>();
   readonly #instance: string;
   #linked = false;
+  #linking: Cancel = () => undefined;
   #stopped = false;
+  /** Desks of which nothing was known when they were opened, and when that was; oldest first. */
+  readonly #unheard = new Map<DeskEntry, MonotonicMs>();
 
   constructor(options: DesksOptions) {
     this.#options = options;
@@ -175,9 +184,21 @@ export class Desks {
     }
   }
 
+  /**
+   * Down concerns all at once: nobody may wait for what cannot come. Up is taken up piece by piece, those with commands
+   * first, so that a large fleet neither holds up the process nor asks for everything in one moment; a desk that is
+   * touched meanwhile does not wait for its turn.
+   */
   link(up: boolean): void {
     this.#linked = up;
-    for (const entry of this.#entries.values()) this.send(entry.ref, { type: 'link', up });
+    this.#linking();
+    const entries = [...this.#entries.values()];
+    if (!up) {
+      for (const entry of entries) this.send(entry.ref, { type: 'link', up });
+      return;
+    }
+    const isBusy = ({ desk }: DeskEntry): boolean => desk !== undefined && desk.commands.size > 0;
+    this.#linkSome([...entries.filter(isBusy), ...entries.filter((entry) => !isBusy(entry))], 0);
   }
 
   /** The clock was corrected: what ran for a while has not run for that much longer. */
@@ -195,7 +216,19 @@ export class Desks {
 
   stop(): void {
     this.#stopped = true;
+    this.#linking();
     for (const entry of this.#entries.values()) entry.armed?.cancel();
+  }
+
+  #linkSome(entries: readonly DeskEntry[], from: number): void {
+    const { clock, random } = this.#options;
+    const to = from + LINKED_AT_ONCE;
+    for (const entry of entries.slice(from, to)) {
+      if (this.#entries.get(entry.key) === entry) this.send(entry.ref, LINK_UP);
+    }
+    if (to >= entries.length) return;
+    const pauseMs = LINK_PAUSE_MS * (0.5 + random.fraction());
+    this.#linking = clock.at(monotonicMs(clock.monotonic() + pauseMs), () => this.#linkSome(entries, to));
   }
 
   #entry(ref: ShadowRef): DeskEntry {
@@ -232,14 +265,35 @@ export class Desks {
     }
     entry.kept = kept.value;
     entry.desk = openDesk(entry.ref, kept.value, presenceOf(entry.ref.thingName));
-    if (this.#linked) this.#run(entry, { type: 'link', up: true });
+    if (this.#linked) this.#run(entry, LINK_UP);
     else this.#run(entry, { type: 'tick' });
     for (const run of entry.mailbox.splice(0)) run();
+    if (isUnheardOf(entry)) this.#rememberUnheard(entry);
+  }
+
+  /** Lets go of older ones of which still nothing is known. */
+  #rememberUnheard(entry: DeskEntry): void {
+    const now = this.#options.clock.monotonic();
+    this.#unheard.set(entry, now);
+    for (const [oldest, since] of this.#unheard) {
+      if (now - since <= UNHEARD_MS) return;
+      this.#unheard.delete(oldest);
+      if (isUnheardOf(oldest) && oldest.readers.length === 0) this.#forget(oldest);
+    }
+  }
+
+  #forget(entry: DeskEntry): void {
+    entry.armed?.cancel();
+    this.#entries.delete(entry.key);
+    const siblings = this.#byThing.get(entry.ref.thingName);
+    siblings?.delete(entry);
+    if (siblings?.size === 0) this.#byThing.delete(entry.ref.thingName);
   }
 
   /** Never async: nothing may change half way through a step. */
   #run(entry: DeskEntry, event: DeskEvent, options: RunOptions = {}): void {
     const { extra = [], refusable = false, settle, commit } = options;
+    if (this.#linked && entry.desk?.linked === false && event.type !== 'link') this.#run(entry, LINK_UP);
     const before = entry.desk;
     if (before === undefined || this.#stopped) return;
     const step = next(before, event, this.#contextOf(entry));

@@ -6,6 +6,7 @@ import type { Model } from '../core/model/model.ts';
 import type { Result } from '../core/result.ts';
 import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
 import type { Log } from '../ports/log.ts';
+import type { MetricLabels } from '../ports/metrics.ts';
 import type { AccessControl } from '../ports/access-control.ts';
 import type { Closing } from './closing.ts';
 import type { ConsoleFiles } from './console-files.ts';
@@ -45,6 +46,7 @@ export interface ModelCatalog {
 export interface MetricsSource {
   readonly contentType: string;
   text(): Promise<string>;
+  observe(name: 'shadow_http_request_duration_seconds', value: number, labels: MetricLabels): void;
 }
 
 export interface Guard {

@@ -65,6 +65,7 @@ export function createHttpServer(parts: HttpParts): HttpServer {
     reply.header('x-content-type-options', 'nosniff');
     done();
   });
+  measureRequests(app, parts);
   app.setErrorHandler((error: FastifyError, request, reply) =>
     answer(parts, request, reply, problemFromFastify(error)),
   );
@@ -96,6 +97,16 @@ export function createHttpServer(parts: HttpParts): HttpServer {
       await app.close();
     },
   };
+}
+
+/** By operation, never by path: paths hold names, and whoever makes them up must not make up labels. */
+function measureRequests(app: FastifyInstance, { metrics }: HttpParts): void {
+  if (metrics === undefined) return;
+  app.addHook('onResponse', (request, reply, done) => {
+    const labels = { operation: request.routeOptions.config.operation?.id ?? 'none', status: String(reply.statusCode) };
+    metrics.observe('shadow_http_request_duration_seconds', reply.elapsedTime / 1_000, labels);
+    done();
+  });
 }
 
 /** What is no HTTP, too much of it, or too slow: answered before there is a request, in the same form. */

@@ -48,6 +48,11 @@ export const HISTOGRAMS = {
     help: 'Age of a drifting field when it agreed again.',
     buckets: [1, 10, 60, 300, 1800, 3600, 21600, 86400, 604800],
   },
+  shadow_http_request_duration_seconds: {
+    labels: ['operation', 'status'],
+    help: 'From the head of a request until its answer was handed over; a wait that was asked for is part of it.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+  },
   shadow_ledger_sync_duration_seconds: {
     labels: [],
     help: 'From the begin of a transaction of the ledger until it is on the disk.',

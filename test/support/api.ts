@@ -129,7 +129,11 @@ export class ApiWorld {
       ...(access === undefined ? {} : { gate: createPublishGate(access) }),
     });
     got(await cloud.start());
-    const metrics = { contentType: 'text/plain; version=0.0.4', text: async () => 'up 1\n' };
+    const metrics = {
+      contentType: 'text/plain; version=0.0.4',
+      text: async () => 'up 1\n',
+      observe: () => undefined,
+    };
     const server = createHttpServer({
       ...{ cloud, log, models, metrics, hosts: new Set<string>() },
       ...(access === undefined ? {} : { access }),

@@ -41,18 +41,21 @@ class PinoLog implements Log {
   }
 
   info(fields: LogFields, message: string): void {
-    if (this.#logger.isLevelEnabled('info')) this.#logger.info(loggable(fields), message);
+    if (this.#logger.isLevelEnabled('info')) this.#logger.info(this.#shown(fields), message);
   }
 
   warn(fields: LogFields, message: string): void {
-    if (this.#logger.isLevelEnabled('warn')) this.#logger.warn(loggable(fields), message);
+    if (this.#logger.isLevelEnabled('warn')) this.#logger.warn(this.#shown(fields), message);
   }
 
   error(fields: LogFields, message: string): void {
-    if (this.#logger.isLevelEnabled('error')) this.#logger.error(loggable(fields), message);
+    if (this.#logger.isLevelEnabled('error')) this.#logger.error(this.#shown(fields), message);
   }
 
   with(fields: LogFields): Log {
-    return new PinoLog(this.#logger.child(loggable(fields)));
+    return new PinoLog(this.#logger.child(this.#shown(fields)));
+  }
+  #shown(fields: LogFields): Record<string, unknown> {
+    return loggable(fields, this.#logger.isLevelEnabled('debug'));
   }
 }

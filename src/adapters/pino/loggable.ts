@@ -20,44 +20,60 @@ const TEXT_CHARS_MAX = 1_000;
 /**
  * What a log line may hold of `fields`: secrets masked by name and by look, texts and lists cut, errors spelled out,
  * whatever else (functions, cycles, depth) named instead of printed. pino's own redaction knows fixed paths only.
+ *
+ * Causes   A `cause` stands behind an expected failure: its code and text say what happened, and where in the code it
+ *          did only those want to know who asked for everything (`stacks`).
  */
-export function loggable(fields: LogFields): Record<string, unknown> {
-  return object(fields, 0);
+export function loggable(fields: LogFields, stacks = true): Record<string, unknown> {
+  return object(fields, { depth: 0, causes: stacks, stack: true });
 }
 
-function object(fields: object, depth: number): Record<string, unknown> {
+interface Place {
+  readonly depth: number;
+  /** Whether causes come with their stack, and whether an error here does. */
+  readonly causes: boolean;
+  readonly stack: boolean;
+}
+
+function object(fields: object, place: Place): Record<string, unknown> {
   const entries = Object.entries(fields).slice(0, ITEMS_MAX);
   return Object.fromEntries(
-    entries.map(([name, value]) => [text(name), SECRET.test(name) ? mask(value) : clean(value, depth + 1)]),
+    entries.map(([name, value]) => [
+      text(name),
+      SECRET.test(name) ? mask(value) : clean(value, name === 'cause' ? causeOf(place) : below(place)),
+    ]),
   );
 }
+
+const below = (place: Place): Place => ({ ...place, depth: place.depth + 1 });
+const causeOf = (place: Place): Place => ({ ...below(place), stack: place.causes });
 
 function mask(value: unknown): unknown {
   return value === undefined || value === null ? value : '[secret]';
 }
 
-function clean(value: unknown, depth: number): unknown {
+function clean(value: unknown, place: Place): unknown {
   if (typeof value === 'string') return text(value);
   if (typeof value === 'bigint') return value.toString();
   if (typeof value === 'function' || typeof value === 'symbol') return `[${typeof value}]`;
   if (typeof value !== 'object' || value === null) return value;
-  if (depth > DEPTH_MAX) return '[deep]';
-  if (value instanceof Error) return error(value, depth);
+  if (place.depth > DEPTH_MAX) return '[deep]';
+  if (value instanceof Error) return error(value, place);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? '[no date]' : value.toISOString();
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `[${value.byteLength} bytes]`;
-  if (Array.isArray(value)) return value.slice(0, ITEMS_MAX).map((item) => clean(item, depth + 1));
-  return object(value, depth);
+  if (Array.isArray(value)) return value.slice(0, ITEMS_MAX).map((item) => clean(item, below(place)));
+  return object(value, place);
 }
 
-function error(value: Error, depth: number): Record<string, unknown> {
+function error(value: Error, place: Place): Record<string, unknown> {
   const { name, message, stack, cause } = value;
   const code: unknown = 'code' in value ? value.code : undefined;
   return {
     name: text(name),
     message: text(message),
-    ...(code === undefined ? {} : { code: clean(code, depth + 1) }),
-    ...(stack === undefined ? {} : { stack: text(stack) }),
-    ...(cause === undefined ? {} : { cause: clean(cause, depth + 1) }),
+    ...(code === undefined ? {} : { code: clean(code, below(place)) }),
+    ...(stack === undefined || !place.stack ? {} : { stack: text(stack) }),
+    ...(cause === undefined ? {} : { cause: clean(cause, causeOf(place)) }),
   };
 }
 

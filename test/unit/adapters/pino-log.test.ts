@@ -56,3 +56,15 @@ test('what a device chose cannot forge a line, flood it or break it', () => {
   expect(lines[0]?.length).toBeLessThan(3_000);
   expect(() => JSON.parse(lines[0] ?? '') as unknown).not.toThrow();
 });
+
+test.each<[LogLevel, boolean]>([
+  ['info', false],
+  ['debug', true],
+])('at level %s a cause has its code and text, and its stack: %s', (level, stack) => {
+  const { log, last } = capture(level);
+  const cause = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
+  log.warn({ problem: { code: 'server_unreachable', cause } }, 'attempt failed');
+  const shown = (last()['problem'] as { cause: Record<string, unknown> }).cause;
+  expect(shown).toMatchObject({ code: 'ECONNREFUSED', message: 'refused' });
+  expect('stack' in shown).toBe(stack);
+});
