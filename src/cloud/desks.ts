@@ -1,6 +1,7 @@
 import type { CommandId, MonotonicMs, ThingName, WriteId } from '../core/brand.ts';
 import { monotonicMs } from '../core/brand.ts';
 import type { Command } from '../core/command/command.ts';
+import { isOpenCommand } from '../core/command/clocks.ts';
 import { tokenOf } from '../core/command/write.ts';
 import { nextLookAt } from '../core/desk/deadlines.ts';
 import type { Desk, DeskContext, DeskEvent, DeskSettings, DeskStep } from '../core/desk/desk.ts';
@@ -365,6 +366,9 @@ export class Desks {
       token,
       priority: 'write',
       message: { topic: shadowTopic(entry.ref, 'update'), payload: JSON.stringify(body), qos: 1 },
+      // What was cancelled or ran out while it waited behind a cap must not be wished for after all.
+      isWanted: () => write.purpose !== 'commands' || write.commandIds.every((id) => isOpenOn(entry.desk, id)),
+      onUnwanted: () => this.send(entry.ref, { type: 'unpublished', writeId, sent: 'no', code: 'not_wanted' }),
       onSent: () => this.send(entry.ref, { type: 'published', writeId }),
       onFailed: ({ code }) => {
         const sent = code === 'transport_offline' ? 'no' : 'unknown';
@@ -413,6 +417,11 @@ export class Desks {
       ...(gate === undefined ? {} : { mayPublish: gate }),
     };
   }
+}
+
+function isOpenOn(desk: Desk | undefined, id: CommandId): boolean {
+  const command = desk?.commands.get(id);
+  return command !== undefined && isOpenCommand(command);
 }
 
 /** Somebody asked for a shadow that never was: the question leaves no trace in the ledger or in any list. */

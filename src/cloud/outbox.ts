@@ -19,6 +19,9 @@ export interface Request {
   readonly message: OutgoingMessage;
   /** Writes go before reads, reads of open commands before the rest. */
   readonly priority: 'write' | 'read' | 'resync';
+  /** Asked when its turn comes, which behind a cap may be long after: false lets it go unsent, as `onUnwanted` hears. */
+  readonly isWanted?: () => boolean;
+  readonly onUnwanted?: () => void;
   /** Called when it is handed to the transport. */
   readonly onSent: () => void;
   /** For requests that are settled by the broker's acknowledgement instead of an answer. */
@@ -85,6 +88,12 @@ export class Outbox {
     for (;;) {
       const queue = PRIORITIES.map((priority) => this.#queues[priority]).find(({ length }) => length > 0);
       if (queue === undefined) return;
+      const [first] = queue;
+      if (first?.isWanted?.() === false) {
+        queue.shift();
+        first.onUnwanted?.();
+        continue;
+      }
       const wait = this.#mustWaitMs();
       if (wait > 0) {
         this.#timer ??= this.#clock.at(monotonicMs(this.#clock.monotonic() + wait), () => {

@@ -5,7 +5,12 @@ import { differenceOfMembers } from '../../../../src/core/json/json-patch.ts';
 
 const members = fc.dictionary(
   fc.constantFrom('a', 'b/c', 'd~e', 'fields'),
-  fc.oneof(fc.integer(), fc.string(), fc.array(fc.dictionary(fc.constantFrom('x', 'y'), fc.integer())), fc.jsonValue({ maxDepth: 2 })),
+  fc.oneof(
+    fc.integer(),
+    fc.string(),
+    fc.array(fc.dictionary(fc.constantFrom('x', 'y'), fc.integer())),
+    fc.jsonValue({ maxDepth: 2 }),
+  ),
 );
 
 test('the difference of members leads from the value before to the one after, whatever they share', () => {
