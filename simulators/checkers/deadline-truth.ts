@@ -65,7 +65,10 @@ export const deadlineTruth: MakeChecker = (context) => {
       if (seenAt === undefined) return;
       // While the ledger is in trouble the line comes long after the verdict; the command says when it was.
       const verdictAt = Math.min(seenAt, created.atMs + ((command.endedAt ?? Infinity) - command.createdAt));
-      const missing = unproven(command, verdictAt - ON_ITS_WAY_MS, context, { noop: false });
+      const missing = unproven(command, verdictAt - ON_ITS_WAY_MS, context, {
+        noop: false,
+        stoodUntilMs: verdictAt,
+      });
       if (missing?.length === 0 && command.fields.some(({ desired }) => desired !== null)) {
         context.violated(`command ${command.id} ${command.status} although the device had shown every field`);
       }

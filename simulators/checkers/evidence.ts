@@ -4,18 +4,19 @@ import { member } from '../../src/core/json/json.ts';
 import { modelEqual } from '../../src/core/model/model-equal.ts';
 import { shadowKey } from '../../src/core/shadow/shadow-ref.ts';
 import type { CheckContext } from './checker.ts';
-import { bringsReported, claimOf, desiredOf, reportedOf } from './service-history.ts';
+import { bringsReported, claimOf, desiredOf, reportedOf, type Revision } from './service-history.ts';
 
 /**
  * What the device itself had shown of a command by an instant, judged by DESIGN.md section 3 from the service's history:
  * the fields for which there is no evidence. Undefined: the command's version is unknown to the service. `noop`: also
- * what a plain device need not repeat, which the watcher may but need not take for an answer.
+ * what a plain device need not repeat, which the watcher may but need not take for an answer. `stoodUntilMs`: only what
+ * still stood there then counts, for whoever judged by a snapshot.
  */
 export function unproven(
   command: Command,
   byMs: number,
   context: CheckContext,
-  { noop }: { readonly noop: boolean },
+  { noop, stoodUntilMs }: { readonly noop: boolean; readonly stoodUntilMs?: number },
 ): readonly string[] | undefined {
   const key = shadowKey(command.ref);
   const revisions = context.history.of(key);
@@ -28,17 +29,18 @@ export function unproven(
   // the watcher may have heard of the second time only, and need not take an answer to the first for one.
   const lowest = command.versionFrom === 'get' ? Math.min(command.version, written.version) : written.version;
   const threshold = noop ? lowest : Math.max(lowest, command.version);
-  const later = revisions
-    .slice(at)
-    .filter(
-      ({ atMs, incarnation, document }) =>
-        atMs <= byMs && incarnation === written.incarnation && document !== undefined,
-    );
+  // A deletion that nobody told the watcher of is none to it: the device's word goes on to count.
+  const life = noop ? context.history.lifeAsTold(key, at, byMs) : context.history.life(key, at);
+  const later = life.filter(({ atMs }) => atMs <= byMs);
   return command.fields.flatMap(({ field, desired }) => {
     if (desired === null) return [];
     const annotations = model.annotations(field);
+    const shows = (revision: Revision): boolean =>
+      modelEqual({ desired, reported: reportedOf(revision, field), annotations });
     const proven = later.some((revision, index) => {
-      if (!modelEqual({ desired, reported: reportedOf(revision, field), annotations })) return false;
+      if (!shows(revision)) return false;
+      const after = stoodUntilMs === undefined ? [] : life.slice(index + 1).filter(({ atMs }) => atMs <= stoodUntilMs);
+      if (!after.every(shows)) return false;
       const claim = claimOf(revision);
       if (claim !== undefined) {
         return claim.version >= threshold && claim.version < revision.version && !claim.listed.has(field);

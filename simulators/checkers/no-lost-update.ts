@@ -50,7 +50,7 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
         if (state.outcome !== 'superseded') continue;
         const { by } = state;
         if (by.kind === 'foreign') {
-          const revision = revisions[history.indexOf(key, by.version, undefined)];
+          const revision = revisions[history.indexOf(key, by.version, written?.incarnation)];
           if (revision !== undefined && !touchesDesired(revision, field)) {
             violated(`command ${command.id} ${field}: superseded by v${by.version}, which did not touch it`);
           }
@@ -60,6 +60,8 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
           const successor = commands.get(by.commandId);
           const older =
             successor?.version !== undefined &&
+            // From a get it is only the lowest that it can have been.
+            successor.versionFrom !== 'get' &&
             command.version !== undefined &&
             successor.incarnation === command.incarnation &&
             successor.version < command.version;

@@ -4,6 +4,8 @@ import { valueAt } from '../../src/core/json/json-pointer.ts';
 import { isJsonObject, member, type JsonObject, type JsonValue } from '../../src/core/json/json.ts';
 import type { ShadowDocument } from '../../src/core/shadow/document.ts';
 import { shadowKey } from '../../src/core/shadow/shadow-ref.ts';
+import { parseShadowTopic } from '../../src/protocol/topics.ts';
+import { SERVER } from '../workload/draw-plan.ts';
 import type { Sighting } from '../world/sighting.ts';
 
 /** One accepted update or deletion, as the service saw it. */
@@ -22,8 +24,11 @@ export interface Revision {
 /** What really happened to every shadow: the truth that verdicts and reports are held against. */
 export class ServiceHistory {
   readonly #shadows = new Map<string, Revision[]>();
+  /** When the server was told that a shadow is gone. */
+  readonly #told = new Map<string, number[]>();
 
   see(atMs: number, sighting: Sighting): void {
+    if (sighting.type === 'delivered' && sighting.client === SERVER) this.#hear(atMs, sighting.topic, sighting.payload);
     if (sighting.type !== 'service' || sighting.operation === 'get' || sighting.code !== 200) return;
     const key = shadowKey(sighting.ref);
     const revisions = this.#shadows.get(key) ?? [];
@@ -44,6 +49,42 @@ export class ServiceHistory {
   /** Oldest first. */
   of(key: string): readonly Revision[] {
     return this.#shadows.get(key) ?? [];
+  }
+
+  /** The revisions of the same life from place `at` on. */
+  life(key: string, at: number): readonly Revision[] {
+    const revisions = this.of(key).slice(at);
+    return revisions.filter(
+      ({ incarnation, document }) => incarnation === revisions[0]?.incarnation && document !== undefined,
+    );
+  }
+
+  /** As `life`, as far as the server can know: a deletion that it was not told of, after which versions went on, is none. */
+  lifeAsTold(key: string, at: number, byMs: number): readonly Revision[] {
+    const seen: Revision[] = [];
+    let deletedAt: number | undefined;
+    for (const revision of this.of(key).slice(at)) {
+      const last = seen.at(-1);
+      if (revision.document === undefined) {
+        deletedAt ??= revision.atMs;
+        continue;
+      }
+      if (deletedAt !== undefined && last !== undefined) {
+        const since = deletedAt;
+        if (revision.version <= last.version) break;
+        if (this.#told.get(key)?.some((toldAt) => toldAt >= since && toldAt <= byMs) === true) break;
+      }
+      seen.push(revision);
+    }
+    return seen;
+  }
+
+  #hear(atMs: number, topic: string, payload: string): void {
+    const gone = topic.endsWith('/delete/accepted') || (topic.endsWith('/get/rejected') && payload.includes('"srg-'));
+    const ref = gone ? parseShadowTopic(topic)?.ref : undefined;
+    if (ref === undefined) return;
+    const key = shadowKey(ref);
+    this.#told.set(key, [...(this.#told.get(key) ?? []), atMs]);
   }
 
   keys(): string[] {

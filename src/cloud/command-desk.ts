@@ -126,7 +126,7 @@ export class CommandDesk {
     if (!stored.ok) return stored;
     metrics.count('shadow_commands_created_total', { kind: 'shadow' });
     return ok({
-      command: desks.peek(wish.ref)?.desk?.commands.get(wish.id) ?? { ...made.value, revision: 1 },
+      command: commandsIn(stored.value).get(wish.id) ?? made.value,
       replayed: false,
     });
   }
@@ -190,6 +190,15 @@ export class CommandDesk {
     if (!after.ok) return after;
     return after.value?.kind === 'shadow' ? ok(after.value) : notFound(command.id);
   }
+}
+
+/** Commands as a reader of the ledger sees them after these changes. */
+export function commandsIn(changes: readonly LedgerChange[]): ReadonlyMap<CommandId, Command> {
+  const commands = new Map<CommandId, Command>();
+  for (const change of changes) {
+    if (change.type === 'command' && change.command.kind === 'shadow') commands.set(change.command.id, change.command);
+  }
+  return commands;
 }
 
 const mismatch = (key: string): Result<never> =>

@@ -9,7 +9,7 @@ import { next, openDesk } from '../core/desk/next.ts';
 import type { JsonObject } from '../core/json/json.ts';
 import type { Model } from '../core/model/model.ts';
 import type { Presence } from '../core/presence/presence.ts';
-import { done, type Result } from '../core/result.ts';
+import { ok, type Result } from '../core/result.ts';
 import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
 import { shadowTopic } from '../protocol/topics.ts';
 import type { Cancel, Clock } from '../ports/clock.ts';
@@ -148,18 +148,24 @@ export class Desks {
     else this.#run(entry, event);
   }
 
-  /** As `send`; settles when all that the step changed is durable. With `refusable` a failure takes it back. */
+  /**
+   * As `send`; settles with all that the step changed when that is durable. With `refusable` a failure takes it back. The
+   * desk may be ahead of it by then, with what no reader can see yet (I20).
+   */
   async sendDurably(
     ref: ShadowRef,
     event: DeskEvent,
     { extra = [], refusable = false }: { extra?: readonly LedgerChange[]; refusable?: boolean } = {},
-  ): Promise<Result<void>> {
+  ): Promise<Result<readonly LedgerChange[]>> {
     const entry = await this.open(ref);
     return new Promise((resolve) => this.#run(entry, event, { extra, refusable, settle: resolve }));
   }
 
   /** New commands of different shadows in one commit: all of them or none. Their desks are open. */
-  async createTogether(commands: readonly Command[], extra: readonly LedgerChange[]): Promise<Result<void>> {
+  async createTogether(
+    commands: readonly Command[],
+    extra: readonly LedgerChange[],
+  ): Promise<Result<readonly LedgerChange[]>> {
     const changes: LedgerChange[] = [...extra];
     const settles: Settle[] = [];
     const commit: Commit = (more, settle) => {
@@ -173,7 +179,7 @@ export class Desks {
     return new Promise((resolve) => {
       const settle: Settle = (result) => {
         for (const each of settles) each(result);
-        resolve(result.ok ? done : result);
+        resolve(result.ok ? ok(changes) : result);
       };
       this.#options.recorder.commit(changes, settle, { refusable: true });
     });
@@ -335,7 +341,7 @@ export class Desks {
       if (result.ok)
         for (const effect of step.effects) if (effect.type === 'publish') this.#publish(entry, effect.write);
       if (!result.ok && refusable && event.type === 'create') this.#takeBack(entry, event.command.id, step);
-      settle?.(result.ok ? done : result);
+      settle?.(result.ok ? ok(step.changes) : result);
     };
     if (commit === undefined) recorder.commit(changes, stored, { refusable });
     else commit(changes, stored);
@@ -434,7 +440,7 @@ function isUnheardOf({ desk, kept }: DeskEntry): boolean {
 interface RunOptions {
   readonly extra?: readonly LedgerChange[];
   readonly refusable?: boolean;
-  readonly settle?: ((result: Result<void>) => void) | undefined;
+  readonly settle?: ((result: Result<readonly LedgerChange[]>) => void) | undefined;
   /** Instead of a commit of its own: gathers what several steps store together. */
   readonly commit?: Commit | undefined;
 }

@@ -1,5 +1,6 @@
 import type { CommandId } from '../core/brand.ts';
 import type { Command } from '../core/command/command.ts';
+import { commandsIn } from './command-desk.ts';
 import { newCommand } from '../core/command/new-command.ts';
 import type { AnyCommand } from '../core/direct/direct-command.ts';
 import type { Model } from '../core/model/model.ts';
@@ -104,10 +105,8 @@ export class FanOut {
     const stored = await desks.createTogether(commands, more(first.id));
     if (!stored.ok) return stored;
     metrics.count('shadow_commands_created_total', { kind: 'shadow' }, commands.length);
-    const asTheyAre = commands.map(
-      (command) => desks.peek(command.ref)?.desk?.commands.get(command.id) ?? { ...command, revision: 1 },
-    );
-    return ok({ parentId, commands: byShadow(asTheyAre), replayed: false });
+    const created = [...commandsIn(stored.value).values()];
+    return ok({ parentId, commands: byShadow(created), replayed: false });
   }
 
   async #childrenOf(parentId: CommandId): Promise<Result<readonly Command[]>> {

@@ -51,7 +51,7 @@ export function answered(draft: Draft, serial: number): void {
   if (serial <= asking.answered) return;
   const { pending, retryAt: _, ...rest } = asking;
   const waiting = pending !== undefined && pending.serial > serial ? { pending } : {};
-  const late = asking.late.filter((one) => one.serial > serial);
+  const late = asking.late.length === 0 ? asking.late : asking.late.filter((one) => one.serial > serial);
   draft.desk.asking = { ...rest, ...waiting, late, answered: serial, failures: 0 };
 }
 
