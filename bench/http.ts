@@ -2,10 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FieldPointer, ThingName } from '../src/core/brand.ts';
-import type { DriftEntry } from '../src/core/drift/drift.ts';
-import { openSqliteLedger } from '../src/adapters/sqlite/sqlite-ledger.ts';
 import { startChild, startShadowctl } from './support/child.ts';
+import { fillWithDrift } from './support/drift-ledger.ts';
 import { HttpClient } from './support/http.ts';
 import { interleave } from './support/interleave.ts';
 import { machine, print, table } from './support/report.ts';
@@ -191,7 +189,7 @@ async function events(): Promise<void> {
 
 async function drift(): Promise<void> {
   const path = join(folder, 'drift.sqlite');
-  await fill(path);
+  await fillWithDrift(path, ROWS);
   const ours = await serve(path);
   const bare = await startChild<{ url: string }>('drift-server', { path });
   const client = new HttpClient(ours.url, 1);
@@ -223,36 +221,6 @@ async function drift(): Promise<void> {
   other.close();
   await ours.stop();
   await bare.stop();
-}
-
-async function fill(path: string): Promise<void> {
-  const ledger = await openSqliteLedger({ path });
-  if (!ledger.ok) throw new Error(ledger.problem.message);
-  for (let from = 0; from < ROWS; from += 5_000) {
-    const rows = Array.from({ length: Math.min(5_000, ROWS - from) }, (_, at) => entry(from + at));
-    const stored = await ledger.value.commit(rows.map((row) => ({ type: 'drift' as const, entry: row })));
-    if (!stored.ok) throw new Error(stored.problem.message);
-  }
-  await ledger.value.close();
-}
-
-function entry(index: number): DriftEntry {
-  const causes = ['offline', 'refused', 'stuck', 'never_delivered'] as const;
-  const seen = Date.now() - ((index * 7_919) % 2_000_000) * 1_000;
-  return {
-    ref: { thingName: `thing-${index % 20_000}` as ThingName },
-    field: `/zone${Math.floor(index / 20_000)}/targetC` as FieldPointer,
-    desired: 21,
-    reported: 20,
-    differs: true,
-    cause: causes[index % 4] ?? 'stuck',
-    firstSeenAt: seen as DriftEntry['firstSeenAt'],
-    flaps: index % 3,
-    author: 'backend',
-    version: 7,
-    incarnation: 1,
-    seenAt: seen as DriftEntry['seenAt'],
-  };
 }
 
 const PARTS = { post, events, drift };

@@ -3,20 +3,15 @@ import type { Api } from '../client/api.ts';
 import { epochMs } from '../core/brand.ts';
 import { problem } from '../core/problem.ts';
 import { done, fail, ok, type Result } from '../core/result.ts';
-import type { DriftView } from '../http/views/drift.ts';
-import type { PageView } from '../http/views/parts.ts';
+import type { DriftPageView, DriftView } from '../http/views/drift.ts';
 import { driftCsv } from '../report/drift-csv.ts';
 import { driftPage } from '../report/drift-page.ts';
 import { driftRow } from '../report/drift-row.ts';
 import type { Output } from './output/output.ts';
 
-export interface DriftPageView extends PageView<DriftView> {
-  readonly counts: {
-    readonly fields: number;
-    readonly shadows: number;
-    readonly ignored: number;
-    readonly acknowledged: number;
-  };
+/** A page that was asked for with its counts. */
+export interface CountedDrift extends DriftPageView {
+  readonly counts: NonNullable<DriftPageView['counts']>;
 }
 
 /** A report is for reading or for a spreadsheet; beyond this it is for a program, and `--json` with a cursor serves that. */
@@ -37,7 +32,7 @@ export async function exportDrift(
   api: Api,
   query: Readonly<Record<string, string | number | boolean | undefined>>,
   { exports, output }: { exports: DriftExports; output: Output },
-): Promise<Result<DriftPageView['counts']>> {
+): Promise<Result<CountedDrift['counts']>> {
   const listed = await everyEntry(api, query);
   if (!listed.ok) return listed;
   const { entries, counts } = listed.value;
@@ -60,11 +55,11 @@ export async function exportDrift(
 async function everyEntry(
   api: Api,
   query: Readonly<Record<string, string | number | boolean | undefined>>,
-): Promise<Result<{ entries: DriftView[]; counts: DriftPageView['counts'] }>> {
+): Promise<Result<{ entries: DriftView[]; counts: CountedDrift['counts'] }>> {
   const entries: DriftView[] = [];
   let cursor: string | undefined;
   for (;;) {
-    const page: Result<DriftPageView> = await api.get<DriftPageView>('/v1/drift', {
+    const page: Result<CountedDrift> = await api.get<CountedDrift>('/v1/drift', {
       query: { ...query, limit: 100, cursor },
     });
     if (!page.ok) return page;

@@ -1,9 +1,4 @@
 import { signal } from '@preact/signals';
-import type { CommandDetailView, CommandView, ExplanationView, ShadowCommandView } from '../http/views/command.ts';
-import type { DirectCommandView } from '../http/views/direct.ts';
-import type { DriftView } from '../http/views/drift.ts';
-import type { PageView } from '../http/views/parts.ts';
-import type { ShadowExplanationView, ShadowView, ThingView } from '../http/views/shadow.ts';
 
 /** The console is one more caller of the HTTP API: it knows nothing that a script could not ask. */
 
@@ -42,25 +37,16 @@ export function post<T>(
   return request<T>('POST', withQuery(path, query), body, idempotencyKey);
 }
 
+export function remove(path: string): Promise<Answer<void>> {
+  return request<void>('DELETE', path);
+}
+
 export const paths = {
   thing: (thing: string) => `/v1/things/${encodeURIComponent(thing)}`,
   shadow: (thing: string) => `/v1/things/${encodeURIComponent(thing)}/shadow`,
   explainShadow: (thing: string) => `/v1/things/${encodeURIComponent(thing)}/shadow/explain`,
   commandsOf: (thing: string) => `/v1/things/${encodeURIComponent(thing)}/commands`,
   command: (id: string) => `/v1/commands/${encodeURIComponent(id)}`,
-};
-
-export type {
-  CommandDetailView,
-  CommandView,
-  DirectCommandView,
-  DriftView,
-  ExplanationView,
-  PageView,
-  ShadowCommandView,
-  ShadowExplanationView,
-  ShadowView,
-  ThingView,
 };
 
 export function headers(): Record<string, string> {

@@ -6,6 +6,7 @@ import { CommandPage } from './pages/command.tsx';
 import { CommandsPage } from './pages/commands.tsx';
 import { DriftListPage } from './pages/drift.tsx';
 import { OverviewPage } from './pages/overview.tsx';
+import { RulesPage } from './pages/rules.tsx';
 import { SignInPage } from './pages/sign-in.tsx';
 import { ThingPage } from './pages/thing.tsx';
 import { followLinks, place } from './router.ts';
@@ -52,7 +53,7 @@ function App(): JSX.Element {
 function pageOf(path: string): JSX.Element {
   const [, section, id] = path.split('/').map(decoded);
   if (section === '' || section === undefined) return <OverviewPage />;
-  if (section === 'drift') return <DriftListPage />;
+  if (section === 'drift') return id === 'rules' ? <RulesPage /> : <DriftListPage />;
   if (section === 'commands') return id === undefined ? <CommandsPage /> : <CommandPage key={id} id={id} />;
   if (section === 'things' && id !== undefined) return <ThingPage key={id} thingName={id} />;
   return (

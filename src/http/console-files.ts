@@ -56,7 +56,7 @@ const PUBLIC = { config: { operation: { id: 'console', access: 'public' } }, exp
 
 /** Pages are the console's own business: each of its paths gets the same document. Everything else stays a 404. */
 export function consoleRoutes(app: FastifyInstance, { files, index }: ConsoleFiles): void {
-  for (const page of ['/', '/drift', '/commands', '/commands/:id', '/things/:thing']) {
+  for (const page of ['/', '/drift', '/drift/rules', '/commands', '/commands/:id', '/things/:thing']) {
     app.get(page, PUBLIC, (_request, reply) => send(reply, 'text/html; charset=utf-8', index));
   }
   for (const [name, { type, body }] of files) {

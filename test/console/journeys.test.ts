@@ -108,7 +108,7 @@ describe.skipIf(!hasChromium)(`the console in Chromium (${CHROMIUM_HINT})`, () =
     await presence.getByText('● online').waitFor({ timeout: 25_000 });
   }, 90_000);
 
-  test('E: a hostile field name and value are shown as text and do nothing', async () => {
+  test('E-01: a hostile field name and value are shown as text and do nothing', async () => {
     await world.device('heater-evil', { [`/${HOSTILE.replaceAll('/', '~1')}`]: HOSTILE });
     await world.set(
       'heater-evil',
@@ -163,8 +163,58 @@ describe.skipIf(!hasChromium)(`the console in Chromium (${CHROMIUM_HINT})`, () =
     await page.getByText('1 acknowledged').waitFor();
   });
 
+  test('drift is ignored from the list by a rule with a reason and an end, counted, and shown again without it', async () => {
+    const { hardware } = await world.device('heater-rule', { '/targetC': 19 });
+    hardware.obey = ({ field }) => ({ field, result: 'refused', code: 'jammed', message: 'stuck' });
+    const { id } = await world.set('heater-rule', { targetC: 22 }, { onEnd: 'keep' });
+    await eventually(async () => (await world.verdict(id)) === 'failed');
+    const { page } = await open('/drift?thing=heater-rule');
+    await page.getByRole('button', { name: 'Ignore' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Ignore' });
+    await dialog.getByRole('button', { name: 'Add the rule' }).click();
+    expect(await dialog.isVisible()).toBe(true); // no reason, no rule
+    await dialog.getByLabel('Reason').fill('off until spring');
+    await dialog.getByLabel('Ends after').selectOption('7');
+    await dialog.getByRole('button', { name: 'Add the rule' }).click();
+    await page.getByText('Nothing differs here.').waitFor();
+    await page.getByText('1 ignored by rule').waitFor();
+
+    await page.getByRole('link', { name: 'Ignore rules' }).click();
+    await page.getByText('1 rules leave 1 fields that differ out of the report.').waitFor();
+    const row = page.getByRole('row', { name: /heater-rule/ });
+    await row.getByText('off until spring').waitFor();
+    await row.getByText('in 6 d').waitFor();
+    await row.getByRole('button', { name: 'Remove' }).click();
+    await page.getByRole('button', { name: 'Remove the rule' }).click();
+    await page.getByText('0 rules leave 0 fields').waitFor();
+    await page.goto(`${world.url}/drift?thing=heater-rule`);
+    await page.getByRole('link', { name: 'heater-rule' }).waitFor();
+  });
+
+  test('E-16: what a person copies from the page is the escaped text, not the hidden characters', async () => {
+    await world.device('heater-copy', { '/note': 'pay\u200bpal\u202egpj.exe' });
+    const { page } = await open('/things/heater-copy');
+    await page.getByText('\\u202e').first().waitFor();
+    const copied = (await page.evaluate(
+      `(getSelection().selectAllChildren(document.querySelector('main')), String(getSelection()))`,
+    )) as string;
+    expect(copied).toContain('\\u202e');
+    expect(copied).not.toMatch(/[\u200b\u202e]/);
+  });
+
+  test('E-02: an address that a device reports is text, never a link', async () => {
+    await world.device('heater-link', { '/manual': 'javascript:alert(1)', '/home': 'https://evil.example/' });
+    const { page } = await open('/things/heater-link');
+    await page.getByText('javascript:alert(1)').first().waitFor();
+    const targets = (await page
+      .locator('main a')
+      .evaluateAll((links) => links.map((link) => (link as unknown as { href: string }).href))) as string[];
+    expect(targets.filter((target) => !target.startsWith(world.url))).toEqual([]);
+  });
+
   test.each([
     ['/', 'light'],
+    ['/drift/rules', 'dark'],
     ['/drift', 'dark'],
     ['/commands', 'light'],
     ['/things/heater-axe', 'light'],

@@ -5,7 +5,7 @@ import type { DriftView } from '../../http/views/drift.ts';
 import { parseCount } from '../arguments/count.ts';
 import { parseDuration } from '../arguments/duration.ts';
 import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
-import { exportDrift, type DriftPageView } from '../drift-export.ts';
+import { exportDrift, type CountedDrift } from '../drift-export.ts';
 import { clientFor, withServer, type ServerOptions } from '../http-client.ts';
 import { table } from '../output/table.ts';
 import { forTerminal, valueForTerminal } from '../output/terminal.ts';
@@ -52,7 +52,7 @@ export function define(command: Command, cli: Cli): void {
         if (!counts.ok) return counts;
         return ok(options.exitCode === true && counts.value.fields > 0 ? EXIT.differs : EXIT.ok);
       }
-      const page = await client.value.get<DriftPageView>('/v1/drift', { query: queryFrom(options) });
+      const page = await client.value.get<CountedDrift>('/v1/drift', { query: queryFrom(options) });
       if (!page.ok) return page;
       return show(cli, page.value, options.exitCode === true);
     }),
@@ -75,7 +75,7 @@ function queryFrom({ thing, shadow, cause, author, olderThan, all, sort, limit, 
   };
 }
 
-function show({ output }: Cli, page: DriftPageView, exitCode: boolean): Result<ExitCode> {
+function show({ output }: Cli, page: CountedDrift, exitCode: boolean): Result<ExitCode> {
   const { counts } = page;
   if (output.json) output.dataJson(page);
   else {
@@ -86,14 +86,14 @@ function show({ output }: Cli, page: DriftPageView, exitCode: boolean): Result<E
   return ok(exitCode && counts.fields > 0 ? EXIT.differs : EXIT.ok);
 }
 
-function summary({ items, counts }: DriftPageView): string {
+function summary({ items, counts }: CountedDrift): string {
   if (counts.fields === 0) return `nothing differs${aside(counts)}`;
   const held = items.filter(({ differs }) => !differs).length;
   const kept = held === 0 ? '' : `, ${held} of these agree again and wait for somebody to acknowledge them`;
   return `${counts.fields} fields of ${counts.shadows} shadows${kept}${aside(counts)}`;
 }
 
-function aside({ ignored, acknowledged }: DriftPageView['counts']): string {
+function aside({ ignored, acknowledged }: CountedDrift['counts']): string {
   return `${ignored > 0 ? `; ${ignored} ignored by rule` : ''}${acknowledged > 0 ? `; ${acknowledged} acknowledged` : ''}`;
 }
 

@@ -1,16 +1,11 @@
 import type { JSX } from 'preact';
 import { OUTCOME_WORDS, STATUS_MEANS } from '../../report/words.ts';
 import type { JsonValue } from '../../core/json/json.ts';
-import {
-  get,
-  paths,
-  type CommandDetailView,
-  type DirectCommandView,
-  type ExplanationView,
-  type ShadowCommandView,
-} from '../api.ts';
+import type { CommandDetailView, ExplanationView, ShadowCommandView } from '../../http/views/command.ts';
+import type { DirectCommandView } from '../../http/views/direct.ts';
+import { get, paths } from '../api.ts';
 import { useLoad } from '../load.ts';
-import { Ago, Badge, Failure, Json, TableRegion, Text, Value, VerdictBadge } from '../parts/basics.tsx';
+import { Ago, Badge, Failure, FieldName, Json, TableRegion, Text, Value, VerdictBadge } from '../parts/basics.tsx';
 import { CommandActions } from '../parts/command-actions.tsx';
 import { commandHref, thingHref } from '../router.ts';
 
@@ -122,7 +117,7 @@ function Action({ command }: { command: DirectCommandView }): JSX.Element {
             to the group <Text>{group}</Text>
           </>
         )}
-        {sequence === undefined ? null : ` (${sequence.key}, number ${sequence.number})`}
+        {sequence === undefined ? null : <Text>{` (${sequence.key}, number ${sequence.number})`}</Text>}
       </dd>
       <dt>Sent</dt>
       <dd>{attempts === 1 ? 'once' : `${attempts} times`}</dd>
@@ -154,11 +149,7 @@ function Fields({ command }: { command: ShadowCommandView }): JSX.Element {
       <tbody>
         {command.fields.map((field) => (
           <tr key={field.field}>
-            <th scope="row">
-              <code>
-                <Text>{field.field}</Text>
-              </code>
-            </th>
+            <FieldName field={field.field} />
             <td>
               <Value value={field.desired} />
             </td>

@@ -1,6 +1,8 @@
 import type { JSX } from 'preact';
 import { VERDICT_WORDS } from '../../report/words.ts';
-import { get, type CommandView, type PageView } from '../api.ts';
+import type { CommandView } from '../../http/views/command.ts';
+import type { PageView } from '../../http/views/parts.ts';
+import { get } from '../api.ts';
 import { useLoad } from '../load.ts';
 import { Failure } from '../parts/basics.tsx';
 import { CommandList } from '../parts/command-list.tsx';

@@ -2,22 +2,13 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { DRIFT_CAUSES } from '../../core/drift/drift.ts';
 import { CAUSE_WORDS } from '../../report/words.ts';
-import { get, type DriftView, type PageView } from '../api.ts';
+import type { DriftPageView } from '../../http/views/drift.ts';
+import { get } from '../api.ts';
 import { useLoad } from '../load.ts';
 import { Failure } from '../parts/basics.tsx';
 import { DriftTable } from '../parts/drift-table.tsx';
 import { Pager } from '../parts/pager.tsx';
 import { place, setQuery } from '../router.ts';
-
-export interface DriftPageView extends PageView<DriftView> {
-  readonly counts: {
-    readonly fields: number;
-    readonly shadows: number;
-    readonly byCause: Readonly<Record<string, number>>;
-    readonly ignored: number;
-    readonly acknowledged: number;
-  };
-}
 
 const SORTS = { oldest: 'oldest first', newest: 'newest first', thing: 'by thing', flaps: 'most flaps first' } as const;
 
@@ -44,6 +35,9 @@ export function DriftListPage(): JSX.Element {
         {counts === undefined
           ? 'Asking…'
           : `${counts.fields} fields of ${counts.shadows} shadows differ; ${counts.ignored} ignored by rule, ${counts.acknowledged} acknowledged.`}
+      </p>
+      <p>
+        <a href="/drift/rules">Ignore rules</a>
       </p>
       <Filters counts={counts?.byCause ?? {}} />
       <Failure problem={page.problem} />

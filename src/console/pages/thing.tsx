@@ -1,14 +1,9 @@
 import type { JSX } from 'preact';
-import {
-  get,
-  paths,
-  type CommandView,
-  type DriftView,
-  type PageView,
-  type ShadowExplanationView,
-  type ShadowView,
-  type ThingView,
-} from '../api.ts';
+import type { CommandView } from '../../http/views/command.ts';
+import type { DriftView } from '../../http/views/drift.ts';
+import type { PageView } from '../../http/views/parts.ts';
+import type { ShadowExplanationView, ShadowView, ThingView } from '../../http/views/shadow.ts';
+import { get, paths } from '../api.ts';
 import { useLoad } from '../load.ts';
 import { Ago, Failure, Json, PresenceBadge, Text } from '../parts/basics.tsx';
 import { CommandList } from '../parts/command-list.tsx';

@@ -11,6 +11,8 @@ export interface Action {
   readonly confirm: string;
   /** More inputs, inside the form. */
   readonly fields?: ComponentChildren;
+  /** Default: may be given, goes into the timeline. */
+  readonly reason?: 'required' | 'none';
   readonly perform: (form: FormData, reason: string | undefined) => Promise<Answer<unknown>>;
   readonly done: () => void;
 }
@@ -43,10 +45,12 @@ export function ActionDialog({ action, close }: { action: Action; close: () => v
         <h2 id="dialog-title">{action.title}</h2>
         <p>{action.explains}</p>
         {action.fields}
-        <label>
-          Reason (goes into the timeline)
-          <input name="reason" maxLength={1024} autocomplete="off" />
-        </label>
+        {action.reason === 'none' ? null : (
+          <label>
+            {action.reason === 'required' ? 'Reason' : 'Reason (goes into the timeline)'}
+            <input name="reason" maxLength={1024} required={action.reason === 'required'} autocomplete="off" />
+          </label>
+        )}
         <Failure problem={problem} />
         <p class="buttons">
           <button type="submit" class="primary" disabled={busy}>

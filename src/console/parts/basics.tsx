@@ -5,6 +5,7 @@ import { visible } from '../../report/escape-html.ts';
 import { STATUS_MEANS, VERDICT_WORDS, type Words } from '../../report/words.ts';
 import type { ApiProblem } from '../api.ts';
 import { now } from '../live.ts';
+import { commandHref } from '../router.ts';
 
 /** A state as sign and word; the tone only underlines it. */
 export function Badge({ words, children }: { words: Words; children?: ComponentChildren }): JSX.Element {
@@ -77,6 +78,32 @@ export function Value({ value }: { value: unknown }): JSX.Element {
 
 export function Text({ children }: { children: string }): JSX.Element {
   return <>{visible(children)}</>;
+}
+
+/** The first cell of a row about a field. */
+export function FieldName({ field, children }: { field: string; children?: ComponentChildren }): JSX.Element {
+  return (
+    <th scope="row">
+      {children}
+      <code>
+        <Text>{field}</Text>
+      </code>
+    </th>
+  );
+}
+
+/** Whose wish it is, and the command behind it. */
+export function Whose({ author, commandId }: { author?: string; commandId?: string }): JSX.Element {
+  return (
+    <td>
+      {author === undefined ? null : <Text>{author}</Text>}
+      {commandId === undefined ? null : (
+        <div>
+          <a href={commandHref(commandId)}>its command</a>
+        </div>
+      )}
+    </td>
+  );
 }
 
 export function Failure({ problem }: { problem: ApiProblem | undefined }): JSX.Element | null {

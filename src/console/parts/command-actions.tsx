@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
-import { paths, post, type CommandView } from '../api.ts';
+import type { CommandView } from '../../http/views/command.ts';
+import { paths, post } from '../api.ts';
 import { commandHref, go } from '../router.ts';
 import { Actions, type Action } from './action-dialog.tsx';
 

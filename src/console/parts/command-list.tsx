@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
-import type { CommandView } from '../api.ts';
+import type { CommandView } from '../../http/views/command.ts';
+import type {} from '../api.ts';
 import { commandHref, thingHref } from '../router.ts';
 import { Ago, TableRegion, Text, Value, VerdictBadge } from './basics.tsx';
 

@@ -1,10 +1,12 @@
 import type { JSX } from 'preact';
 import { causeWord, ENDED_TODO } from '../../report/drift-row.ts';
 import { CAUSE_WORDS } from '../../report/words.ts';
-import { paths, post, type DriftView } from '../api.ts';
-import { commandHref, thingHref } from '../router.ts';
+import type { DriftView } from '../../http/views/drift.ts';
+import { paths, post } from '../api.ts';
+import { thingHref } from '../router.ts';
 import { Actions, type Action } from './action-dialog.tsx';
-import { Ago, Badge, TableRegion, Text, Value } from './basics.tsx';
+import { Ago, Badge, FieldName, TableRegion, Text, Value, Whose } from './basics.tsx';
+import { addRule } from './ignore-action.tsx';
 
 export function DriftTable({
   entries,
@@ -50,7 +52,7 @@ function DriftRow({
   const words = CAUSE_WORDS[entry.cause];
   return (
     <tr>
-      <th scope="row">
+      <FieldName field={entry.field}>
         {withShadow ? (
           <div>
             <a href={thingHref(entry)}>
@@ -58,10 +60,7 @@ function DriftRow({
             </a>
           </div>
         ) : null}
-        <code>
-          <Text>{entry.field}</Text>
-        </code>
-      </th>
+      </FieldName>
       <td>
         <Value value={entry.desired} />
       </td>
@@ -92,20 +91,20 @@ function DriftRow({
         <Ago at={entry.firstSeenAt} />
         {entry.flaps === 0 ? null : <div class="quiet">differed {entry.flaps + 1} times</div>}
       </td>
-      <td>
-        {entry.author === undefined ? <em class="quiet">unknown</em> : <Text>{entry.author}</Text>}
-        {entry.commandId === undefined ? null : (
-          <div>
-            <a href={commandHref(entry.commandId)}>its command</a>
-          </div>
-        )}
-      </td>
+      <Whose {...entry} />
       <td>
         {entry.differs ? words.todo : ENDED_TODO}
-        <Actions actions={entry.acknowledged === undefined ? [acknowledge(entry, reload)] : []} />
+        <Actions actions={actionsOn(entry, reload)} />
       </td>
     </tr>
   );
+}
+
+function actionsOn(entry: DriftView, reload: () => void): Action[] {
+  return [
+    ...(entry.acknowledged === undefined ? [acknowledge(entry, reload)] : []),
+    ...(entry.ignoredBy === undefined ? [addRule({ thing: entry.thingName, field: entry.field, done: reload })] : []),
+  ];
 }
 
 function acknowledge(entry: DriftView, reload: () => void): Action {

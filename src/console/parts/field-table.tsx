@@ -1,10 +1,8 @@
 import type { JSX } from 'preact';
 import { CAUSE_WORDS, OUTCOME_WORDS, type Words } from '../../report/words.ts';
-import type { DriftView, ShadowExplanationView, ShadowView } from '../api.ts';
-import { commandHref } from '../router.ts';
-import { Ago, Badge, TableRegion, Text, Value } from './basics.tsx';
-
-type FieldView = ShadowView['fields'][number];
+import type { DriftView } from '../../http/views/drift.ts';
+import type { FieldView, ShadowExplanationView, ShadowView } from '../../http/views/shadow.ts';
+import { Ago, Badge, FieldName, TableRegion, Text, Value, Whose } from './basics.tsx';
 
 /** Desired and reported side by side, and for every field that differs the one fact that stands in its way. */
 export function FieldTable({
@@ -57,11 +55,7 @@ function FieldRow({
   const since = drift?.firstSeenAt ?? field.pendingSince;
   return (
     <tr>
-      <th scope="row">
-        <code>
-          <Text>{field.field}</Text>
-        </code>
-      </th>
+      <FieldName field={field.field} />
       <td>
         <Value value={field.desired} />
       </td>
@@ -72,14 +66,7 @@ function FieldRow({
         <Badge words={stateOf(field, drift)} />
       </td>
       <td>{since === undefined ? null : <Ago at={since} />}</td>
-      <td>
-        {field.author === undefined ? null : <Text>{field.author}</Text>}
-        {field.commandId === undefined ? null : (
-          <div>
-            <a href={commandHref(field.commandId)}>its command</a>
-          </div>
-        )}
-      </td>
+      <Whose {...field} />
       <td>
         {words === undefined ? null : <Text>{words}</Text>}
         {drift === undefined || field.converged ? null : <div class="quiet">{CAUSE_WORDS[drift.cause].todo}</div>}

@@ -1,5 +1,7 @@
 import type { JSX } from 'preact';
-import type { Answer, CommandView, ShadowView } from '../api.ts';
+import type { CommandView } from '../../http/views/command.ts';
+import type { ShadowView } from '../../http/views/shadow.ts';
+import type { Answer } from '../api.ts';
 import { paths, post } from '../api.ts';
 import { commandHref, go } from '../router.ts';
 import { Actions } from './action-dialog.tsx';
