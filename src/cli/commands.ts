@@ -22,6 +22,7 @@ export const VERBS: readonly Verb[] = [
   ),
   verb('Run it', 'ledger', 'check and back up the ledger file', () => import('./commands/ledger.ts')),
   verb('Change', 'set', 'write a command: these fields, by then', () => import('./commands/set.ts')),
+  verb('Change', 'send', 'have a device do something, once', () => import('./commands/send.ts')),
   verb('Change', 'plan', 'what that command would do, without doing it', () => import('./commands/plan.ts')),
   verb('Look', 'things', 'things, their presence and shadows', () => import('./commands/things.ts')),
   verb('Look', 'get', 'a shadow, field by field', () => import('./commands/get.ts')),

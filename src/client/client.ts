@@ -1,6 +1,14 @@
 import type { Result } from '../core/result.ts';
 import type { JsonObject } from '../core/json/json.ts';
-import type { CommandDetailView, CommandView, ExplanationView, TimelineEntryView } from '../http/views/command.ts';
+import type { DirectProgress } from '../core/direct/messages.ts';
+import type {
+  CommandDetailView,
+  CommandView,
+  ExplanationView,
+  ShadowCommandView,
+  TimelineEntryView,
+} from '../http/views/command.ts';
+import type { DirectCommandView, GroupSentView } from '../http/views/direct.ts';
 import type { DriftPageView, DriftView, IgnoreRuleView } from '../http/views/drift.ts';
 import type { AggregateView, FanOutView, PlanView } from '../http/views/many.ts';
 import type { PageView } from '../http/views/parts.ts';
@@ -8,15 +16,20 @@ import type { ShadowExplanationView, ShadowView, ThingView } from '../http/views
 import { createApi, type RequestOptions, type ServerProblem } from './api.ts';
 import { events, type EventsOptions } from './events.ts';
 import { patiently } from './patience.ts';
+import { progressOf } from './progress.ts';
 import type {
   ActOptions,
   CallOptions,
   CommandsFilter,
   DriftFilter,
   NewIgnoreRule,
+  PendingAction,
   PendingCommand,
   PendingCommands,
+  PendingGroup,
   PlanOptions,
+  SendGroupOptions,
+  SendOptions,
   SetDesiredOptions,
   SetManyOptions,
   Shadow,
@@ -34,6 +47,13 @@ export interface ShadowctlClient {
   setDesired(shadow: Shadow, desired: JsonObject, options?: SetDesiredOptions): PendingCommand;
   /** The same wish for many things: a command each, under one parent; all of them or none. */
   setDesiredMany(things: Things, desired: JsonObject, options?: SetManyOptions): PendingCommands;
+  /**
+   * Has a device do something, once: unlock, restart, send the log. As safe to repeat as `setDesired`; iterate what it
+   * gives for the device's progress.
+   */
+  send(thingName: string, name: string, args?: JsonObject, options?: SendOptions): PendingAction;
+  /** The same for all members of a group of the server's configuration, with one request. */
+  sendGroup(group: string, name: string, args?: JsonObject, options?: SendGroupOptions): PendingGroup;
   /** What `setDesired` or `setDesiredMany` would do, without doing it. */
   plan(things: Things, desired: JsonObject, options?: PlanOptions): Promise<PlanView>;
   command(id: string, options?: CallOptions): Promise<CommandDetailView>;
@@ -123,11 +143,35 @@ export function createClient({ url, token, author, retriesMax = RETRIES_DEFAULT 
     setDesired: (shadow, desired, { signal, idempotencyKey = crypto.randomUUID(), ...policy } = {}) => {
       const { thingName, name } = namesOf(shadow);
       const path = `/v1/things/${encodeURIComponent(thingName)}/commands`;
-      return create<CommandView, CommandView>(
+      return create<ShadowCommandView, ShadowCommandView>(
         { path, name, body: { desired, ...policy }, signal, idempotencyKey },
-        ({ id }, options) => settled(id, options),
+        ({ id }, options) => whenOver(`/v1/commands/${id}`, options),
       );
     },
+    send: (thingName, name, args = {}, { signal, idempotencyKey = crypto.randomUUID(), ...policy } = {}) => {
+      const path = `/v1/things/${encodeURIComponent(thingName)}/commands`;
+      const body = { kind: 'direct', name, args, ...policy };
+      const pending = create<DirectCommandView, DirectCommandView>(
+        { path, body, signal, idempotencyKey },
+        ({ id }, options) => whenOver(`/v1/commands/${id}`, options),
+      );
+      const progress = async function* (): AsyncGenerator<DirectProgress> {
+        const { id } = await pending.accepted();
+        const { timeline } = await get<CommandDetailView>(`/v1/commands/${id}`, { signal });
+        yield* progressOf(api, { id, timeline, ...(signal === undefined ? {} : { signal }) });
+      };
+      return { ...pending, [Symbol.asyncIterator]: progress };
+    },
+    sendGroup: (group, name, args = {}, { signal, idempotencyKey = crypto.randomUUID(), ...policy } = {}) =>
+      create<GroupSentView, AggregateView>(
+        {
+          path: `/v1/groups/${encodeURIComponent(group)}/commands`,
+          body: { kind: 'direct', name, args, ...policy },
+          signal,
+          idempotencyKey,
+        },
+        ({ parentId }, options) => whenOver(`/v1/parents/${parentId}`, options),
+      ),
     setDesiredMany: (things, desired, { signal, shadowName, idempotencyKey = crypto.randomUUID(), ...policy } = {}) => {
       const body = { things, desired, name: shadowName, ...policy };
       return create<FanOutView, AggregateView>(

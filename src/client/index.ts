@@ -11,8 +11,11 @@ export type {
   CommandFieldView,
   CommandView,
   ExplanationView,
+  ShadowCommandView,
   TimelineEntryView,
 } from '../http/views/command.ts';
+export type { DirectCommandView, GroupSentView } from '../http/views/direct.ts';
+export type { DirectProgress } from '../core/direct/messages.ts';
 export type { DriftPageView, DriftView, IgnoreRuleView } from '../http/views/drift.ts';
 export type { AggregateView, FanOutView, PlanView, ThingPlanView } from '../http/views/many.ts';
 export type { PageView } from '../http/views/parts.ts';

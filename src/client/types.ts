@@ -1,4 +1,6 @@
-import type { CommandView } from '../http/views/command.ts';
+import type { DirectProgress } from '../core/direct/messages.ts';
+import type { ShadowCommandView } from '../http/views/command.ts';
+import type { DirectCommandView, GroupSentView } from '../http/views/direct.ts';
 import type { AggregateView, FanOutView } from '../http/views/many.ts';
 
 /** What calls take, and what they give back that is not a view of the API itself. */
@@ -28,6 +30,25 @@ export interface SetDesiredOptions extends ActOptions {
   readonly onEnd?: 'restore' | 'withdraw' | 'keep';
   readonly ifVersion?: number;
   readonly idempotencyKey?: string;
+}
+
+export interface SendOptions extends ActOptions {
+  /** Milliseconds the device has while it could answer. Default 60,000. */
+  readonly applyWithinMs?: number;
+  /** Never done later: an RFC 3339 instant, or a length from now. Default 5 minutes. */
+  readonly expiresAt?: string;
+  readonly expiresInMs?: number;
+  readonly whenOffline?: 'wait' | 'fail';
+  /** A key: after all earlier commands of it, and never out of order. */
+  readonly sequence?: string;
+  readonly idempotencyKey?: string;
+}
+
+export interface SendGroupOptions extends Omit<SendOptions, 'sequence'> {
+  /** Refused with `count_mismatch` if the group has another number of members. */
+  readonly expectedCount?: number;
+  /** When so many members have failed or timed out, the rest is cancelled. */
+  readonly abortAfter?: number;
 }
 
 export interface SetManyOptions extends Omit<SetDesiredOptions, 'ifVersion'> {
@@ -92,8 +113,23 @@ export interface NewIgnoreRule {
 }
 
 export interface PendingCommand {
-  accepted(): Promise<CommandView>;
-  settled(options?: CallOptions): Promise<CommandView>;
+  accepted(): Promise<ShadowCommandView>;
+  settled(options?: CallOptions): Promise<ShadowCommandView>;
+  readonly idempotencyKey: string;
+}
+
+/** An action under way. Iterating it gives the device's progress as it comes, and ends with the command. */
+export interface PendingAction extends AsyncIterable<DirectProgress> {
+  accepted(): Promise<DirectCommandView>;
+  settled(options?: CallOptions): Promise<DirectCommandView>;
+  readonly idempotencyKey: string;
+}
+
+/** One action for all members of a group. */
+export interface PendingGroup {
+  accepted(): Promise<GroupSentView>;
+  /** Settles when every member's command has ended. */
+  settled(options?: CallOptions): Promise<AggregateView>;
   readonly idempotencyKey: string;
 }
 

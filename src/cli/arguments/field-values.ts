@@ -36,7 +36,7 @@ function parseFieldValue(text: string): Result<[FieldPointer, JsonValue]> {
   return value.ok ? ok([field.value, value.value]) : fail({ ...value.problem, at: text });
 }
 
-function parseValue(text: string): Result<JsonValue> {
+export function parseValue(text: string): Result<JsonValue> {
   const parsed = parseJsonText(text);
   if (parsed.ok) return parsed;
   // Told apart by asking the parser itself: broken JSON of something else than a bare word.
