@@ -1,4 +1,4 @@
-import { VERDICT_OF } from '../core/command/command.ts';
+import type { CommandStatus } from '../core/command/command.ts';
 import type { DirectProgress } from '../core/direct/messages.ts';
 import type { TimelineEntryView } from '../http/views/command.ts';
 import type { Api } from './api.ts';
@@ -25,6 +25,8 @@ function* told({ detail }: TimelineEntryView): Generator<DirectProgress> {
   if (progress !== undefined) yield progress as DirectProgress;
 }
 
+const OPEN: ReadonlySet<CommandStatus> = new Set(['queued', 'sent', 'delivered']);
+
 function isLast({ status }: TimelineEntryView): boolean {
-  return VERDICT_OF[status] !== 'pending';
+  return !OPEN.has(status);
 }
