@@ -7,7 +7,7 @@ import { problem } from '../../src/core/problem.ts';
 import { done, fail, ok, type Result } from '../../src/core/result.ts';
 import { dropOnlyTrueDuplicates } from './duplicates.ts';
 import { Interest } from './interest.ts';
-import { keepSessions, type KeptTexts } from './kept-sessions.ts';
+import { keepSessions, type KeptTexts, type SessionKeeper } from './kept-sessions.ts';
 import type { MessageRate } from './message-rate.ts';
 import { ConnectionQuotas, type Packet, type Quotas } from './quotas.ts';
 import { WriteBatch } from './write-batch.ts';
@@ -60,6 +60,7 @@ export class Broker {
   readonly #aedes: Aedes;
   readonly #hooks: BrokerHooks;
   readonly #quotas: ConnectionQuotas | undefined;
+  #keeper: SessionKeeper | undefined;
   readonly #servers = new Set<Server>();
   readonly #sockets = new Set<Socket>();
   readonly #writes = new WriteBatch();
@@ -88,7 +89,7 @@ export class Broker {
     skipWhatNobodyHears(aedes, broker.interest);
     if (hooks.kept !== undefined) {
       const { texts, now } = hooks.kept;
-      await keepSessions(aedes, { kept: texts, now, interest: broker.interest });
+      broker.#keeper = await keepSessions(aedes, { kept: texts, now, interest: broker.interest });
     }
     broker.#install();
     return broker;
@@ -178,11 +179,13 @@ export class Broker {
         this.#closedBy.set(client, 'denied');
         return callback(new Error('not authorized'));
       }
+      const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload;
+      this.#keeper?.beforeAcknowledgement({ ...packet, payload: bytes });
       // First the acknowledgement and the subscribers, then whoever acts on the message.
       callback(null);
       // A will has no command; the shadow service ignores it (R8).
       const will = (packet as { cmd?: string }).cmd === undefined;
-      published?.({ client, topic, payload: typeof payload === 'string' ? Buffer.from(payload) : payload, will });
+      published?.({ client, topic, payload: bytes, will });
     };
     aedes.authorizeSubscribe = (client, subscription, callback) => {
       const { topic } = subscription;

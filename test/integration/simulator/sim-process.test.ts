@@ -99,8 +99,9 @@ test('what was acknowledged for a client that is away survives kill -9', async (
 
   sim = await startSim('--mqtt', '127.0.0.1:0', '--data', data);
   const back = await MqttProbe.connect(sim.mqtt, session);
-  await eventually(() => back.heard.length >= acknowledged);
-  const numbers = back.heard.map(({ payload }) => Number(payload));
+  await eventually(() => new Set(back.heard.map(({ payload }) => payload)).size >= acknowledged);
+  // The one that was on its way into the queue may come twice.
+  const numbers = [...new Set(back.heard.map(({ payload }) => Number(payload)))];
   expect(numbers).toEqual(numbers.map((_number, index) => index + 1));
   await back.end();
 });
