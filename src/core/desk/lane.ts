@@ -1,19 +1,18 @@
 import { assert } from '../assert.ts';
-import { epochMs, type CommandId, type FieldPointer } from '../brand.ts';
-import { isOpenCommand, isOpenField } from '../command/clocks.ts';
-import type { Command, Successor } from '../command/command.ts';
-import { leftBehind } from '../command/ending.ts';
+import { epochMs, type CommandId } from '../brand.ts';
+import { isOpenCommand } from '../command/clocks.ts';
+import type { Command } from '../command/command.ts';
 import { resolveWrite } from '../command/resolve.ts';
 import { mergeWishes } from '../command/wishes.ts';
 import type { Write, WritePurpose } from '../command/write.ts';
-import { jsonEqual } from '../json/json-equal.ts';
-import { leavesOf, objectFromLeaves, overlaps, valueAt } from '../json/json-pointer.ts';
-import type { JsonObject, JsonValue } from '../json/json.ts';
-import { markAt, sourceOf, type ShadowView } from '../view/view.ts';
-import { isAnswered, later, need } from './asking.ts';
+import { leavesOf, valueAt } from '../json/json-pointer.ts';
+import type { JsonObject } from '../json/json.ts';
+import { markAt, type ShadowView } from '../view/view.ts';
+import { isAnswered, need } from './asking.ts';
 import type { Guard, LaneTask } from './desk.ts';
 import type { Draft } from './draft.ts';
-import { dropped, landed, releaseEnded } from './landing.ts';
+import { checked, isQueued } from './guards.ts';
+import { dropped, landed } from './landing.ts';
 
 /** At most this many commands share a request, so that one look at a long queue stays cheap. */
 const MERGED_MAX = 64;
@@ -154,11 +153,6 @@ function untilAlone(draft: Draft, queued: readonly Command[]): readonly Command[
   return stop < 0 ? queued : queued.slice(0, stop);
 }
 
-/** Waits to be written. An overdue one waits for its end. */
-function isQueued(draft: Draft, id: CommandId): boolean {
-  return draft.command(id)?.status === 'queued' && !draft.desk.overdue.has(id);
-}
-
 function beginEnding(draft: Draft, command: Command): boolean {
   const purpose = command.policy.onEnd === 'withdraw' ? 'withdraw' : 'restore';
   draft.desk.lane = {
@@ -222,103 +216,6 @@ function guarded(draft: Draft, lane: LaneTask): boolean {
     lane.purpose === 'commands' ? lane.commandIds.filter((id) => isQueued(draft, id)) : lane.commandIds;
   write(draft, { purpose: lane.purpose, commandIds, patch, attempt: lane.attempt, view, guard });
   return false;
-}
-
-/** The patch to write, or undefined if there is nothing (more) to write. */
-function checked(draft: Draft, lane: LaneTask, guard: Guard, view: ShadowView): JsonObject | undefined {
-  switch (guard.type) {
-    case 'if_version':
-      return checkVersion(draft, lane, guard.version, view);
-    case 'as_before':
-      return checkBefore(draft, lane, guard.before, view);
-    case 'still_ours':
-      return checkOurs(draft, lane, view);
-  }
-}
-
-function checkVersion(
-  draft: Draft,
-  { commandIds: [id] }: LaneTask,
-  version: number,
-  view: ShadowView,
-): JsonObject | undefined {
-  const command = id === undefined || !isQueued(draft, id) ? undefined : draft.command(id);
-  if (command === undefined) return undefined;
-  const changed = command.fields.find(({ field }) => !unchangedSince(field, version, view));
-  if (changed === undefined) return openPatch(draft, [command.id]);
-  const message = `${changed.field} was changed after version ${version}`;
-  draft.apply(command.id, { type: 'rejected', code: 'version_conflict', message, by: 'desk' });
-  return undefined;
-}
-
-/** Shown by the marks; what they cannot show counts as changed. */
-function unchangedSince(field: FieldPointer, version: number, view: ShadowView): boolean {
-  if (view.version < version) return false;
-  if (view.desiredVersion <= version) return true;
-  const mark = markAt(view.marks.desired, field);
-  return mark !== undefined && mark[1] <= version;
-}
-
-function checkBefore(
-  draft: Draft,
-  lane: LaneTask,
-  before: Readonly<Record<FieldPointer, JsonValue>>,
-  view: ShadowView,
-): JsonObject | undefined {
-  const ids = lane.commandIds.filter((id) => isQueued(draft, id));
-  const changed = leavesOf(openPatch(draft, ids)).flatMap(([field, wish]) => {
-    const was = Object.hasOwn(before, field) ? before[field] : undefined;
-    const is = valueAt(view.state.desired, field);
-    const same = was === undefined || is === undefined ? was === is : jsonEqual(was, is);
-    // What is there already as it is wished was overwritten by nobody: an earlier attempt of ours may have put it there.
-    return same || (is !== undefined && jsonEqual(is, wish)) ? [] : [field];
-  });
-  overwrite(draft, ids, changed, view);
-  const left = ids.filter((id) => isQueued(draft, id));
-  return left.length === 0 ? undefined : openPatch(draft, left);
-}
-
-function checkOurs(draft: Draft, { commandIds: [id], purpose }: LaneTask, view: ShadowView): JsonObject | undefined {
-  const command = id === undefined ? undefined : draft.command(id);
-  if (command === undefined) return undefined;
-  const left = leftBehind(command, view);
-  if (left.length === 0) {
-    draft.apply(command.id, { type: 'ending', result: 'kept' });
-    return undefined;
-  }
-  return objectFromLeaves(
-    left.map(({ field, restoreTo }) => [field, purpose === 'restore' ? (restoreTo ?? null) : null] as const),
-  );
-}
-
-/** Somebody else changed these fields before our write came to be. */
-function overwrite(draft: Draft, ids: readonly CommandId[], fields: readonly FieldPointer[], view: ShadowView): void {
-  for (const id of ids) {
-    const own = draft.command(id)?.fields ?? [];
-    const lost = fields.filter((field) => own.some((candidate) => overlaps({ left: candidate.field, right: field })));
-    if (lost.length === 0) continue;
-    draft.apply(id, { type: 'overwritten', fields: lost.map((field) => ({ field, by: successor(field, view) })) });
-  }
-}
-
-function successor(field: FieldPointer, view: ShadowView): Successor {
-  const mark = markAt(view.marks.desired, field);
-  const source = mark === undefined ? undefined : sourceOf(mark);
-  if (source?.kind === 'command') return { kind: 'command', commandId: source.commandId };
-  if (source?.kind === 'foreign' && mark !== undefined) {
-    return {
-      kind: 'foreign',
-      version: mark[1],
-      ...(source.clientToken === undefined ? {} : { clientToken: source.clientToken }),
-    };
-  }
-  return { kind: 'unknown', version: view.version };
-}
-
-/** The open fields of these commands as one patch, the younger ones' values on top. */
-function openPatch(draft: Draft, ids: readonly CommandId[]): JsonObject {
-  const leaves = ids.flatMap((id) => draft.command(id)?.fields.filter(isOpenField) ?? []);
-  return objectFromLeaves(leaves.map(({ field, desired }) => [field, desired] as const));
 }
 
 function resolve(draft: Draft, lane: Extract<LaneTask, { stage: 'resolving' }>): void {
@@ -404,67 +301,4 @@ function write(draft: Draft, { purpose, commandIds, patch, attempt, view, guard 
     write: made,
   };
   draft.publish(made);
-}
-
-/** The service said no. */
-export function onRejected(draft: Draft, refused: Write, { code, message }: { code: number; message: string }): void {
-  const { lane } = draft.desk;
-  const current = lane !== undefined && lane.stage !== 'reading' && lane.write.id === refused.id ? lane : undefined;
-  draft.setWrite({ ...refused, state: 'rejected' });
-  releaseEnded(draft, refused);
-  if (current !== undefined) draft.clearLane();
-  if (code === 409 && refused.ifVersion !== undefined) {
-    if (current !== undefined) conflicted(draft, current, refused);
-    return;
-  }
-  if (code === 429 || code >= 500) {
-    pause(draft, code === 429 ? 'throttled' : 'service_unavailable');
-    return;
-  }
-  refuse(draft, refused, { code, message });
-}
-
-/** Read again, compare again, write again; after too many times later, and never without the lock. */
-function conflicted(draft: Draft, { purpose, commandIds, guard, attempt }: LaneTask, refused: Write): void {
-  if (guard === undefined) return;
-  const { conflictRetriesMax } = draft.context.settings;
-  const exhausted = attempt >= conflictRetriesMax;
-  if (exhausted) {
-    for (const id of commandIds)
-      draft.line(id, { event: 'conflict_goes_on', by: 'desk', version: refused.base.version });
-    pause(draft, 'conflict');
-  }
-  draft.desk.lane = {
-    purpose,
-    commandIds,
-    guard,
-    attempt: exhausted ? 1 : attempt + 1,
-    stage: 'reading',
-    serial: need(draft),
-  };
-  draft.desk.asking = { ...draft.desk.asking, retryAt: later(draft, exhausted ? 6 : 0) };
-}
-
-function pause(draft: Draft, code: string): void {
-  const failures = (draft.desk.pause?.failures ?? 0) + 1;
-  draft.desk.pause = { until: later(draft, failures), failures, code };
-}
-
-/** A refusal for good. Where several commands shared the request, each is tried alone to find whose it is. */
-function refuse(draft: Draft, refused: Write, { code, message }: { code: number; message: string }): void {
-  if (refused.purpose === 'nudge') return;
-  if (refused.purpose !== 'commands') {
-    for (const id of refused.commandIds) draft.apply(id, { type: 'ending', result: 'kept', detail: { code, message } });
-    return;
-  }
-  if (refused.commandIds.length > 1) {
-    draft.desk.alone = new Set([...draft.desk.alone, ...refused.commandIds]);
-    return;
-  }
-  const problem = code === 413 ? 'payload_too_large' : code === 409 ? 'version_conflict' : 'service_rejected';
-  for (const id of refused.commandIds) {
-    const command = draft.command(id);
-    if (command === undefined) continue;
-    draft.apply(id, { type: 'rejected', code: problem, message: `${code} ${message}`.trim(), by: 'service' });
-  }
 }

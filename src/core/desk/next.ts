@@ -11,8 +11,9 @@ import { ask, asked, need, unanswered, withLate } from './asking.ts';
 import { checkDeadlines, refuseOffline, syncClocks } from './deadlines.ts';
 import type { Desk, DeskContext, DeskEvent, DeskStep } from './desk.ts';
 import { Draft } from './draft.ts';
-import { advance, loseTrack, onRejected, settleLost } from './lane.ts';
+import { advance, loseTrack, settleLost } from './lane.ts';
 import { dropped, settleEnded } from './landing.ts';
+import { onRejected } from './refusal.ts';
 import { look, onAbsent, onAccepted, onDeleted, onHoldOver, onRead, onUnread } from './seeing.ts';
 
 /** What the ledger holds of a shadow. */
