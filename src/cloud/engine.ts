@@ -1,14 +1,11 @@
 import type { Scope } from '../core/access/decide.ts';
-import { epochMs, type CommandId, type FieldPointer, type ThingName } from '../core/brand.ts';
+import { epochMs, type CommandId, type ThingName } from '../core/brand.ts';
 import { isOpenCommand } from '../core/command/clocks.ts';
-import type { Command, TimelineEntry } from '../core/command/command.ts';
+import type { TimelineEntry } from '../core/command/command.ts';
 import type { AnyCommand } from '../core/direct/direct-command.ts';
 import { DIRECT_SETTINGS, type DirectSettings } from '../core/direct/direct-desk.ts';
 import { DESK_SETTINGS, type Desk, type DeskSettings, type DeskStep } from '../core/desk/desk.ts';
 import type { DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
-import { explainCommand } from '../core/explain/explain-command.ts';
-import { explainDirect } from '../core/explain/explain-direct.ts';
-import { shadowFields } from '../core/explain/shadow-fields.ts';
 import { NO_MODEL, type Model } from '../core/model/model.ts';
 import { PRESENCE_SETTINGS, type PresenceSettings } from '../core/presence/track.ts';
 import { problem } from '../core/problem.ts';
@@ -63,9 +60,9 @@ import { Hub } from './hub.ts';
 import { Ids } from './ids.ts';
 import { Outbox } from './outbox.ts';
 import { PresenceKeeper } from './presence-keeper.ts';
+import { Reader } from './reader.ts';
 import { Recorder } from './recorder.ts';
 import { Recovery } from './recovery.ts';
-import { notFound } from './refusals.ts';
 import { Retention } from './retention.ts';
 import { SteadyTime } from './steady-time.ts';
 import { Watcher } from './watcher.ts';
@@ -131,6 +128,7 @@ export class Engine implements Cloud {
   readonly #watcher: Watcher;
   readonly #recovery: Recovery;
   readonly #retention: Retention;
+  readonly #reader: Reader;
   readonly #cancels: Cancel[] = [];
   #openCommands = 0;
   #stopping: Promise<void> | undefined;
@@ -209,6 +207,10 @@ export class Engine implements Cloud {
       sweepMs,
     });
     this.#retention = new Retention({ ...{ ledger, clock, time, log }, keepMs: options.retentionMs ?? RETENTION_MS });
+    this.#reader = new Reader({
+      ...{ ledger, time, hub: this.#hub, desks: this.#desks, directDesks: this.#direct.desks },
+      presenceOf: (thingName) => this.#presence.get(thingName),
+    });
   }
 
   async start(): Promise<Result<void>> {
@@ -272,9 +274,7 @@ export class Engine implements Cloud {
   }
 
   async command(id: CommandId): Promise<Result<AnyCommand>> {
-    const found = await this.#options.ledger.command(id);
-    if (!found.ok) return found;
-    return found.value === undefined ? notFound(id) : ok(found.value);
+    return this.#reader.command(id);
   }
 
   async commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<AnyCommand>>> {
@@ -282,24 +282,12 @@ export class Engine implements Cloud {
   }
 
   async timeline(id: CommandId): Promise<Result<readonly TimelineEntry[]>> {
-    const found = await this.command(id);
+    const found = await this.#reader.command(id);
     return found.ok ? this.#options.ledger.timeline(id) : found;
   }
 
   async settled(id: CommandId, signal: AbortSignal, ref?: ShadowRef): Promise<Result<AnyCommand>> {
-    // Listen first, look second: an end in between is not missed.
-    const end = this.#whenEnded(id, signal);
-    const known = ref === undefined ? undefined : this.#desks.peek(ref)?.desk?.commands.get(id);
-    // What is open on its desk cannot have ended in the ledger.
-    if (known === undefined || !isOpenCommand(known)) {
-      const found = await this.command(id);
-      if (!found.ok || !isOpenCommand(found.value)) {
-        end.cancel();
-        return found;
-      }
-    }
-    const command = await end.command;
-    return command === undefined ? this.command(id) : ok(command);
+    return this.#reader.settled(id, signal, ref);
   }
 
   async act(id: CommandId, action: CommandAction): Promise<Result<AnyCommand>> {
@@ -307,60 +295,15 @@ export class Engine implements Cloud {
   }
 
   async explainCommand(id: CommandId): Promise<Result<Explanation>> {
-    const found = await this.command(id);
-    if (!found.ok) return found;
-    if (found.value.kind === 'direct') {
-      const direct = await this.#direct.desks.open(found.value.ref.thingName);
-      const command = direct?.commands.get(id) ?? found.value;
-      return ok({ commandId: id, status: command.status, ...explainDirect(command, direct) });
-    }
-    const { desk } = await this.#desks.open(found.value.ref);
-    const command = desk?.commands.get(id) ?? found.value;
-    return ok(explanation(command, desk));
+    return this.#reader.explainCommand(id);
   }
 
   async explainShadow(ref: ShadowRef): Promise<Result<ShadowExplanation>> {
-    const report = await this.shadow(ref);
-    if (!report.ok) return report;
-    const { desk } = await this.#desks.open(ref);
-    const open = desk === undefined ? [] : [...desk.commands.values()].filter(isOpenCommand);
-    const fields = report.value.fields
-      .filter(({ converged }) => !converged)
-      .map(({ field, reason, pendingSince, commandId }) => ({
-        field,
-        code: reason ?? 'differs',
-        words: this.#fieldWords(field, open, desk),
-        ...(pendingSince === undefined ? {} : { since: pendingSince }),
-        ...(commandId === undefined ? {} : { commandId }),
-      }));
-    const commands = open.map((command) => explanation(command, desk));
-    const converged = fields.length === 0;
-    const words = converged
-      ? 'reported is as desired'
-      : `${fields.length} field(s) are not as desired: ${fields[0]?.words ?? ''}`;
-    return ok({ ref, presence: report.value.presence, converged, words, fields, commands });
+    return this.#reader.explainShadow(ref);
   }
 
-  async shadow(ref: ShadowRef, { refresh = false }: { refresh?: boolean } = {}): Promise<Result<ShadowReport>> {
-    const { desk, model } = await this.#desks.openFresh(ref, refresh);
-    const now = this.#time.now();
-    const view = desk?.sight.view;
-    const open = desk === undefined ? [] : [...desk.commands.values()].filter(isOpenCommand);
-    if (desk === undefined || ((view === undefined || view.version === 0) && open.length === 0)) {
-      return fail(problem('shadow_not_found', 'no shadow of that name is known'));
-    }
-    const { desired, reported } = view?.state ?? {};
-    return ok({
-      ref,
-      version: view?.version ?? 0,
-      incarnation: view?.incarnation ?? 1,
-      ...(desired === undefined ? {} : { desired }),
-      ...(reported === undefined ? {} : { reported }),
-      asOf: view?.seenAt ?? now,
-      presence: this.#presence.get(ref.thingName),
-      fields: shadowFields(desk, { model, now }),
-      openCommands: open.map(({ id }) => id),
-    });
+  async shadow(ref: ShadowRef, options?: { readonly refresh?: boolean }): Promise<Result<ShadowReport>> {
+    return this.#reader.shadow(ref, options);
   }
 
   async shadows(page: PageRequest, filter?: ShadowFilter): Promise<Result<Page<ShadowRef>>> {
@@ -479,28 +422,6 @@ export class Engine implements Cloud {
     }
   }
 
-  #whenEnded(id: CommandId, signal: AbortSignal): { command: Promise<AnyCommand | undefined>; cancel: Cancel } {
-    let cancel: Cancel = () => undefined;
-    const command = new Promise<AnyCommand | undefined>((resolve) => {
-      const forget = this.#hub.onceEnded(id, resolve);
-      const onAbort = (): void => cancel();
-      cancel = () => {
-        forget();
-        signal.removeEventListener('abort', onAbort);
-        resolve(undefined);
-      };
-      if (signal.aborted) cancel();
-      else signal.addEventListener('abort', onAbort, { once: true });
-    });
-    return { command, cancel };
-  }
-
-  #fieldWords(field: FieldPointer, open: readonly Command[], desk: Desk | undefined): string {
-    const command = open.findLast(({ fields }) => fields.some((candidate) => candidate.field === field));
-    if (command !== undefined) return explainCommand(command, desk).words;
-    return `${field}: reported differs from desired and no open command explains it`;
-  }
-
   /** In order: take nothing new, hear nothing new, store what is known, close. */
   async #stop(): Promise<void> {
     this.#retention.stop();
@@ -521,10 +442,6 @@ export class Engine implements Cloud {
 /** Nothing converged: it was as desired before. */
 function isNoop(command: AnyCommand): boolean {
   return command.kind === 'shadow' && command.noop === true;
-}
-
-function explanation(command: Command, desk: Desk | undefined): Explanation {
-  return { commandId: command.id, status: command.status, ...explainCommand(command, desk) };
 }
 
 function sameName(clientId: string): ThingName | undefined {

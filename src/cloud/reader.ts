@@ -1,0 +1,143 @@
+import type { CommandId, FieldPointer, ThingName } from '../core/brand.ts';
+import { isOpenCommand } from '../core/command/clocks.ts';
+import type { Command } from '../core/command/command.ts';
+import type { Desk } from '../core/desk/desk.ts';
+import type { AnyCommand } from '../core/direct/direct-command.ts';
+import { explainCommand } from '../core/explain/explain-command.ts';
+import { explainDirect } from '../core/explain/explain-direct.ts';
+import { shadowFields } from '../core/explain/shadow-fields.ts';
+import type { Presence } from '../core/presence/presence.ts';
+import { problem } from '../core/problem.ts';
+import { fail, ok, type Result } from '../core/result.ts';
+import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
+import type { Cancel } from '../ports/clock.ts';
+import type { Ledger } from '../ports/ledger.ts';
+import type { Explanation, ShadowExplanation, ShadowReport } from './cloud.ts';
+import type { Desks } from './desks.ts';
+import type { DirectDesks } from './direct-desks.ts';
+import type { Hub } from './hub.ts';
+import { notFound } from './refusals.ts';
+import type { SteadyTime } from './steady-time.ts';
+
+export interface ReaderParts {
+  readonly ledger: Ledger;
+  readonly time: SteadyTime;
+  readonly hub: Hub;
+  readonly desks: Desks;
+  readonly directDesks: DirectDesks;
+  readonly presenceOf: (thingName: ThingName) => Presence;
+}
+
+/** What people ask about one command or one shadow: what is stored, joined with what the desk knows right now. */
+export class Reader {
+  readonly #parts: ReaderParts;
+
+  constructor(parts: ReaderParts) {
+    this.#parts = parts;
+  }
+
+  async command(id: CommandId): Promise<Result<AnyCommand>> {
+    const found = await this.#parts.ledger.command(id);
+    if (!found.ok) return found;
+    return found.value === undefined ? notFound(id) : ok(found.value);
+  }
+
+  async settled(id: CommandId, signal: AbortSignal, ref?: ShadowRef): Promise<Result<AnyCommand>> {
+    // Listen first, look second: an end in between is not missed.
+    const end = this.#whenEnded(id, signal);
+    const known = ref === undefined ? undefined : this.#parts.desks.peek(ref)?.desk?.commands.get(id);
+    // What is open on its desk cannot have ended in the ledger.
+    if (known === undefined || !isOpenCommand(known)) {
+      const found = await this.command(id);
+      if (!found.ok || !isOpenCommand(found.value)) {
+        end.cancel();
+        return found;
+      }
+    }
+    const command = await end.command;
+    return command === undefined ? this.command(id) : ok(command);
+  }
+
+  async explainCommand(id: CommandId): Promise<Result<Explanation>> {
+    const found = await this.command(id);
+    if (!found.ok) return found;
+    if (found.value.kind === 'direct') {
+      const direct = await this.#parts.directDesks.open(found.value.ref.thingName);
+      const command = direct?.commands.get(id) ?? found.value;
+      return ok({ commandId: id, status: command.status, ...explainDirect(command, direct) });
+    }
+    const { desk } = await this.#parts.desks.open(found.value.ref);
+    const command = desk?.commands.get(id) ?? found.value;
+    return ok(explanation(command, desk));
+  }
+
+  async explainShadow(ref: ShadowRef): Promise<Result<ShadowExplanation>> {
+    const report = await this.shadow(ref);
+    if (!report.ok) return report;
+    const { desk } = await this.#parts.desks.open(ref);
+    const open = desk === undefined ? [] : [...desk.commands.values()].filter(isOpenCommand);
+    const fields = report.value.fields
+      .filter(({ converged }) => !converged)
+      .map(({ field, reason, pendingSince, commandId }) => ({
+        field,
+        code: reason ?? 'differs',
+        words: this.#fieldWords(field, open, desk),
+        ...(pendingSince === undefined ? {} : { since: pendingSince }),
+        ...(commandId === undefined ? {} : { commandId }),
+      }));
+    const commands = open.map((command) => explanation(command, desk));
+    const converged = fields.length === 0;
+    const words = converged
+      ? 'reported is as desired'
+      : `${fields.length} field(s) are not as desired: ${fields[0]?.words ?? ''}`;
+    return ok({ ref, presence: report.value.presence, converged, words, fields, commands });
+  }
+
+  async shadow(ref: ShadowRef, { refresh = false }: { refresh?: boolean } = {}): Promise<Result<ShadowReport>> {
+    const { desk, model } = await this.#parts.desks.openFresh(ref, refresh);
+    const now = this.#parts.time.now();
+    const view = desk?.sight.view;
+    const open = desk === undefined ? [] : [...desk.commands.values()].filter(isOpenCommand);
+    if (desk === undefined || ((view === undefined || view.version === 0) && open.length === 0)) {
+      return fail(problem('shadow_not_found', 'no shadow of that name is known'));
+    }
+    const { desired, reported } = view?.state ?? {};
+    return ok({
+      ref,
+      version: view?.version ?? 0,
+      incarnation: view?.incarnation ?? 1,
+      ...(desired === undefined ? {} : { desired }),
+      ...(reported === undefined ? {} : { reported }),
+      asOf: view?.seenAt ?? now,
+      presence: this.#parts.presenceOf(ref.thingName),
+      fields: shadowFields(desk, { model, now }),
+      openCommands: open.map(({ id }) => id),
+    });
+  }
+
+  #whenEnded(id: CommandId, signal: AbortSignal): { command: Promise<AnyCommand | undefined>; cancel: Cancel } {
+    let cancel: Cancel = () => undefined;
+    const command = new Promise<AnyCommand | undefined>((resolve) => {
+      const forget = this.#parts.hub.onceEnded(id, resolve);
+      const onAbort = (): void => cancel();
+      cancel = () => {
+        forget();
+        signal.removeEventListener('abort', onAbort);
+        resolve(undefined);
+      };
+      if (signal.aborted) cancel();
+      else signal.addEventListener('abort', onAbort, { once: true });
+    });
+    return { command, cancel };
+  }
+
+  #fieldWords(field: FieldPointer, open: readonly Command[], desk: Desk | undefined): string {
+    const command = open.findLast(({ fields }) => fields.some((candidate) => candidate.field === field));
+    if (command !== undefined) return explainCommand(command, desk).words;
+    return `${field}: reported differs from desired and no open command explains it`;
+  }
+}
+
+function explanation(command: Command, desk: Desk | undefined): Explanation {
+  return { commandId: command.id, status: command.status, ...explainCommand(command, desk) };
+}
