@@ -140,7 +140,7 @@ function readBodiesAsJson(app: FastifyInstance): void {
   });
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
     if (body.byteLength === 0) return done(null, undefined);
-    const parsed = parseJson(body, { bytesMax: BODY_BYTES_MAX, depthMax: BODY_DEPTH_MAX });
+    const parsed = parseJson(body, { bytesMax: BODY_BYTES_MAX, depthMax: BODY_DEPTH_MAX, uniqueKeys: true });
     if (parsed.ok) done(null, parsed.value);
     else done(new BodyProblem(parsed.problem));
   });

@@ -1,6 +1,7 @@
 import { problem, type Problem } from '../core/problem.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json/json.ts';
 import { fail, ok, type Result } from '../core/result.ts';
+import { duplicateKey } from './duplicate-key.ts';
 
 /**
  * Untrusted bytes to a JSON value that the rest of the engine can walk, store and print without harm. The one place
@@ -36,7 +37,11 @@ export function parseJsonText(text: string, limits: JsonLimits = MESSAGE_LIMITS)
   // Valid JSON holds NUL only as an escape, and half a pair only as an escape or where the text does already.
   const plain = !text.includes('\\u') && text.isWellFormed();
   const flaw = flawOf(value as JsonValue, limits.depthMax, plain ? undefined : textFlaw);
-  return flaw === undefined ? ok(value as JsonValue) : fail(flaw);
+  if (flaw !== undefined) return fail(flaw);
+  const twice = limits.uniqueKeys === true ? duplicateKey(text) : undefined;
+  return twice === undefined
+    ? ok(value as JsonValue)
+    : fail(problem('invalid_json', 'a member stands twice in one object', { at: twice }));
 }
 
 /** As `parseJson`, and the root must be an object. */
@@ -50,6 +55,8 @@ export interface JsonLimits {
   readonly bytesMax: number;
   /** Levels of objects and arrays. */
   readonly depthMax: number;
+  /** Refuses members that stand twice in one object. Default: the last one holds, as in JSON.parse and at AWS. */
+  readonly uniqueKeys?: boolean;
 }
 
 /** AWS IoT's largest MQTT payload; an 8 KB shadow's `documents` message needs 123 KB of it. */

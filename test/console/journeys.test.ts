@@ -191,6 +191,16 @@ describe.skipIf(!hasChromium)(`the console in Chromium (${CHROMIUM_HINT})`, () =
     await page.getByRole('link', { name: 'heater-rule' }).waitFor();
   });
 
+  test('C-15, C-16, E-01, E-03: the page may load nothing else, hold no script of its own and stand in no frame', async () => {
+    const response = await fetch(`${world.url}/drift`);
+    const policy = response.headers.get('content-security-policy') ?? '';
+    for (const part of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "form-action 'none'"]) {
+      expect(policy).toContain(part);
+    }
+    expect(response.headers.get('set-cookie')).toBeNull(); // no session, so nothing that another site could ride on
+    expect(await response.text()).not.toMatch(/<script(?![^>]* src=)[^>]*>/);
+  });
+
   test('E-16: what a person copies from the page is the escaped text, not the hidden characters', async () => {
     await world.device('heater-copy', { '/note': 'pay\u200bpal\u202egpj.exe' });
     const { page } = await open('/things/heater-copy');

@@ -109,7 +109,7 @@ test.each(['mqtt5', 'mqtt311'] as const)(
   },
 );
 
-test('a device cannot be another thing, follow it, speak for it or write its presence', async () => {
+test('A-03, A-07, A-11: a device cannot be another thing, follow it, speak for it or write its presence', async () => {
   const ports = { clock: new SystemClock(), random: new SystemRandom(), log: SILENT };
   const url = cloud.mqttsUrl ?? '';
   const asOther = mqttTransport({ url, clientId: 'lamp', tls: tls('heater') }, ports);

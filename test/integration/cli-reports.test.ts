@@ -38,7 +38,7 @@ afterAll(async () => {
   folder.remove();
 });
 
-test('drift as HTML is one file without script, with a hostile value as text', async () => {
+test('E-15: drift as HTML is one file without script, with a hostile value as text', async () => {
   const ran = await shadowctl(['drift', '--html', folder.path('report.html')], { env });
   expect(ran.code).toBe(0);
   const html = readFileSync(folder.path('report.html'), 'utf8');
@@ -46,14 +46,14 @@ test('drift as HTML is one file without script, with a hostile value as text', a
   expect(html).not.toMatch(/<script|\u202e|\u001b/);
 });
 
-test('drift as CSV on stdout holds no formula and no control character', async () => {
+test('E-07: drift as CSV on stdout holds no formula and no control character', async () => {
   const ran = await shadowctl(['drift', '--csv', '-', '--exit-code'], { env });
   expect(ran.code).toBe(1);
   expect(ran.stdout.split('\n')).toHaveLength(4);
   expect(ran.stdout).not.toMatch(/\u001b|\u202e|(?:^|,)"=/m);
 });
 
-test('a table never lets a hostile value reach the terminal', async () => {
+test('E-04: a table never lets a hostile value reach the terminal', async () => {
   const ran = await shadowctl(['drift'], { env });
   expect(ran.stdout).toContain('\\u001b[2J');
   expect(ran.stdout).not.toMatch(/\u001b|\u202e/);
@@ -84,11 +84,14 @@ test('things lists names for programs and a table for people', async () => {
   expect((await shadowctl(['things', '--prefix', 'x'], { env })).stdout).not.toContain('evil');
 });
 
-test.each(['bash', 'zsh', 'fish'])('the completion script for %s is one that the shell can read', async (shell) => {
-  const ran = await shadowctl(['completion', shell]);
-  expect(ran.code).toBe(0);
-  expect(ran.stdout).toContain('shadowctl things --names');
-  if (shell !== 'bash' || !existsSync('/bin/bash')) return;
-  const checked = spawnSync('/bin/bash', ['-n'], { input: ran.stdout });
-  expect(checked.status).toBe(0);
-});
+test.each(['bash', 'zsh', 'fish'])(
+  'E-06: the completion script for %s is one that the shell can read',
+  async (shell) => {
+    const ran = await shadowctl(['completion', shell]);
+    expect(ran.code).toBe(0);
+    expect(ran.stdout).toContain('shadowctl things --names');
+    if (shell !== 'bash' || !existsSync('/bin/bash')) return;
+    const checked = spawnSync('/bin/bash', ['-n'], { input: ran.stdout });
+    expect(checked.status).toBe(0);
+  },
+);

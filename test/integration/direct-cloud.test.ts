@@ -195,7 +195,7 @@ test('H5: what expired while the device was away is never sent', async () => {
   expect(device.requests.map(({ id }) => id)).not.toContain(command.id);
 });
 
-test('a forged, foreign or unreadable answer changes nothing', async () => {
+test('D-05, D-06: a forged, foreign or unreadable answer changes nothing', async () => {
   await start();
   await connect('door', { answer: () => [{ status: 'accepted' }] });
   const other = await connect('window');

@@ -85,7 +85,7 @@ test.each(['mqtt5', 'mqtt311'] as const)('%s connects through mutual TLS with fi
   expect(problem).toBeUndefined();
 });
 
-test.each(['mqtt5', 'mqtt311'] as const)('%s: a server that our CA did not sign is refused', async (protocol) => {
+test.each(['mqtt5', 'mqtt311'] as const)('A-15: %s: a server that our CA did not sign is refused', async (protocol) => {
   const tls = { ...tlsFiles(certificates), ca: file('other-ca.pem', strangers.ca.cert) };
   const options = { url: cloud.mqttsUrl ?? '', clientId: 'heater', protocol, tls, connectTimeoutMs: 500 };
   // The library says so only after up to 30 s, on purpose; both answers name TLS.
@@ -113,7 +113,7 @@ test('a server that shows a certificate of another authority is refused', async 
   expect(problem).toMatchObject({ message: expect.stringContaining('TLS') as string });
 });
 
-test('a client id that the certificate does not allow is refused with the reason of the broker', async () => {
+test('A-02: a client id that the certificate does not allow is refused with the reason of the broker', async () => {
   const tls = tlsFiles(certificates);
   const problem = await attempt({ url: cloud.mqttsUrl ?? '', clientId: 'lock', tls });
   expect(problem).toMatchObject({

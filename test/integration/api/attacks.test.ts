@@ -187,8 +187,8 @@ describe('HTTP', () => {
 });
 
 describe('bodies', () => {
-  const send = (raw: string | Buffer, headers: Record<string, string> = {}) =>
-    world.ask('/v1/things/b-body/commands', { method: 'POST', raw, headers });
+  const send = (raw: string | Buffer, headers: Record<string, string> = {}, to = 'b-body') =>
+    world.ask(`/v1/things/${to}/commands`, { method: 'POST', raw, headers });
 
   test.each<[string, string, string | Buffer, number]>([
     ['B-04', '30 levels', `{"desired":${'{"a":'.repeat(30)}1${'}'.repeat(30)}}`, 400],
@@ -210,6 +210,36 @@ describe('bodies', () => {
     ['A-04', 'the device’s own member', '{"desired":{"reconciler":{"version":9}}}', 400],
   ])('%s: %s is refused', async (_, __, raw, status) => {
     expect((await send(raw)).status).toBe(status);
+  });
+
+  test.each([
+    ['B-06', '{"desired":{"lock":"open","lock":"closed"}}', '/desired/lock'],
+    ['B-06', '{"desired":{"a":1},"desired":{"b":1}}', '/desired'],
+    ['B-06', '{"desired":{"list":[{"a":1},{"a":1,"a":2}]}}', '/desired/list/a'],
+    ['B-07', '{"desired":{"a":1,"\\u0061":2}}', '/desired/a'],
+  ])('%s: a member that stands twice is refused with its place: %s', async (_, raw, at) => {
+    expect(await send(raw)).toMatchObject({ status: 400, body: { code: 'invalid_json', at } });
+  });
+
+  test('B-06: the same name in different objects, and a colon in a string, are no duplicates', async () => {
+    const raw = '{"desired":{"a":{"x":1},"b":{"x":":","y":"\\"x\\":"}}}';
+    expect((await send(raw, {}, 'b-names')).status).toBe(202);
+  });
+
+  test('B-23: members in another order are the same request; their order means nothing', async () => {
+    const headers = { 'idempotency-key': 'order-1' };
+    const one = await send('{"desired":{"1":1,"b":2,"01":3},"reason":"r"}', headers, 'b-order');
+    const two = await send('{"reason":"r","desired":{"01":3,"b":2,"1":1}}', headers, 'b-order');
+    expect([two.headers['idempotency-replayed'], two.body.id]).toEqual(['true', one.body.id]);
+  });
+
+  test('B-10: bidirectional and zero-width characters come back as they were sent, as JSON', async () => {
+    const value = 'exe\u202etxt\u200b\u2066';
+    const made = await world.post('/v1/things/b-bidi/commands', { desired: { note: value } });
+    expect(made.body.desired).toEqual({ note: value });
+    expect((await world.post('/v1/things/b-bidi/commands', { desired: { a: 1 }, author: 'a\u2028b' })).status).toBe(
+      400,
+    );
   });
 
   test.each([

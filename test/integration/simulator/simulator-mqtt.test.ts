@@ -123,7 +123,7 @@ test.each([4, 5] as const)('a second client of the same id takes over (MQTT %i)'
   expect(await watcher.body('$aws/events/presence/connected/heater', 2)).toMatchObject({ versionNumber: 1 });
 });
 
-test('a will to a shadow topic reaches subscribers and changes no shadow', async () => {
+test('A-06: a will to a shadow topic reaches subscribers and changes no shadow', async () => {
   const watcher = await connect();
   await watcher.subscribe('$aws/things/heater/shadow/update');
   const payload = '{"state":{"reported":{"connected":false}}}';
@@ -149,7 +149,7 @@ test('a session that outlives its connection gets the deltas of its absence', as
   expect(await back.body('$aws/things/heater/shadow/update/delta')).toMatchObject({ state: { a: 1 } });
 });
 
-test('a retained message to a reserved topic is refused and never kept', async () => {
+test('A-08: a retained message to a reserved topic is refused and never kept', async () => {
   const probe = await connect({ protocolVersion: 5 });
   await expect(
     probe.client.publishAsync('$aws/things/heater/shadow/update', '{"state":{}}', { qos: 1, retain: true }),
@@ -157,7 +157,7 @@ test('a retained message to a reserved topic is refused and never kept', async (
   expect(cloud.document('heater')).toBeUndefined();
 });
 
-test('a forged answer reaches subscribers and changes nothing', async () => {
+test('D-05: a forged answer reaches subscribers and changes nothing', async () => {
   const probe = await connect();
   const topic = '$aws/things/heater/shadow/update/accepted';
   await probe.subscribe(topic);
@@ -201,7 +201,7 @@ test('a client with overlapping subscriptions gets one copy', async () => {
   expect(probe.bodies('a/b')).toEqual([1]);
 });
 
-test('a silent client is told off by its keep-alive, and says so in the event', async () => {
+test('A-19: a silent client is told off by its keep-alive, and says so in the event', async () => {
   const watcher = await connect();
   await watcher.subscribe('$aws/events/presence/disconnected/+');
   // A bare socket that connects with a keep-alive of one second and then says nothing: a client library would end it itself.
@@ -224,7 +224,7 @@ test('a silent client is told off by its keep-alive, and says so in the event', 
   silent.destroy();
 });
 
-test('requests with names that AWS does not allow touch no shadow', async () => {
+test('A-01: requests with names that AWS does not allow touch no shadow', async () => {
   const probe = await connect();
   await probe.publish('$aws/things/bad.name/shadow/update', { state: { desired: { a: 1 } } });
   await probe.publish('$aws/things/heater/shadow/name//update', { state: { desired: { a: 1 } } });

@@ -47,7 +47,7 @@ describe('keys in the file', () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  test('a key proves its name and roles; any other does not, in the same words', async () => {
+  test('C-07: a key proves its name and roles; any other does not, in the same words', async () => {
     const { key } = await create('heating', 'viewer');
     await openAccess();
     expect(await access.authenticate(key)).toMatchObject({
@@ -116,7 +116,7 @@ describe('keys in the file', () => {
   });
 });
 
-describe('what an access file may hold', () => {
+describe('G-08: what an access file may hold', () => {
   const base = starterFile();
   const key = {
     id: 'abcdefghijkl',

@@ -46,7 +46,7 @@ test('client tokens and other identifiers stay readable', () => {
   expect(last()).toMatchObject({ clientToken: 'sr1-1', keepAliveSeconds: 30 });
 });
 
-test('what a device chose cannot forge a line, flood it or break it', () => {
+test('E-09, E-10: what a device chose cannot forge a line, flood it or break it', () => {
   const { log, lines } = capture();
   const cycle: Record<string, unknown> = {};
   cycle['self'] = cycle;

@@ -15,7 +15,7 @@ test('every metric of the catalogue is shown with its help, and our names keep t
   expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m);
 });
 
-test('no label can hold a thing, a shadow or a command', () => {
+test('E-12, E-13: no label can hold a thing, a shadow or a command', () => {
   const labels = new Set(Object.values(CATALOGUE).flatMap((entry): readonly string[] => entry.labels));
   for (const label of labels) expect(label).not.toMatch(/thing|shadow|command|device|field|author/);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { forTerminal, jsonForTerminal, valueForTerminal } from '../../../src/cli/output/terminal.ts';
 
-describe('text for a terminal', () => {
+describe('E-04, E-05, B-10: text for a terminal', () => {
   test.each([
     { what: 'an ANSI sequence', text: '\u001b[2Jgone', shown: '\\u001b[2Jgone' },
     { what: 'an OSC 52 clipboard write', text: '\u001b]52;c;ZXZpbA==\u0007', shown: '\\u001b]52;c;ZXZpbA==\\u0007' },

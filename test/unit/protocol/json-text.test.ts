@@ -32,13 +32,13 @@ describe('untrusted JSON', () => {
     expect(codeOf('"123456789"', { bytesMax: 10, depthMax: 4 })).toBe('payload_too_large');
   });
 
-  test('does not overflow the stack at a million levels', () => {
+  test('B-03: does not overflow the stack at a million levels', () => {
     const levels = 1_000_000;
     const parsed = parseJsonText('['.repeat(levels) + ']'.repeat(levels));
     expect(parsed.ok ? 'ok' : parsed.problem.code).toBe('too_deep');
   });
 
-  test('keeps __proto__ as a plain own key and touches no prototype', () => {
+  test('B-01, B-02: keeps __proto__ as a plain own key and touches no prototype', () => {
     const parsed = parseJsonText('{"__proto__":{"polluted":true},"constructor":1}');
     expect(parsed.ok && Object.keys(parsed.value as object)).toEqual(['__proto__', 'constructor']);
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();

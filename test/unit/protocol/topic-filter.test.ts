@@ -46,6 +46,6 @@ test.each(['a', '/', 'a//b', '$aws/things/x/shadow/get', 'é'.repeat(128)])('%s 
   expect(topicProblem(topic)).toBeUndefined(),
 );
 
-test('a message about a bad topic shows its start only', () => {
+test('A-16: a message about a bad topic shows its start only', () => {
   expect(topicProblem('x'.repeat(100_000))?.at?.length).toBeLessThan(100);
 });

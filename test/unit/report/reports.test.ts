@@ -45,7 +45,7 @@ describe('a drift row', () => {
   });
 });
 
-describe('the HTML report', () => {
+describe('E-01, E-03, E-15: the HTML report', () => {
   const page = (entries: DriftFacts[]) =>
     driftPage({
       rows: entries.map((one) => driftRow(one, NOW)),
@@ -76,7 +76,7 @@ describe('the HTML report', () => {
   test('says so when nothing differs', () => expect(page([])).toContain('Nothing differs.'));
 });
 
-describe('the CSV report', () => {
+describe('E-07: the CSV report', () => {
   test.each(['=1+1', '+1', '-1+cmd', '@SUM(A1)', ' =x', '|calc'])('%j is no formula in a spreadsheet', (author) => {
     const csv = driftCsv([driftRow(entry({ author }), NOW)]);
     expect(csv).toContain(`"'${author}"`);

@@ -60,7 +60,7 @@ describe('members by pointer', () => {
     expect(withoutValueAt(root, field('/x/y'))).toBe(root);
   });
 
-  test('__proto__ is a key like any other', () => {
+  test('B-01: __proto__ is a key like any other', () => {
     const made = withValueAt({}, field('/__proto__/polluted'), true);
     expect(Object.keys(made)).toEqual(['__proto__']);
     expect(valueAt(made, field('/__proto__/polluted'))).toBe(true);
