@@ -51,6 +51,13 @@ export interface EmbeddedOptions {
   readonly messagesPerSecondPerConnection: number;
 }
 
+export interface OutsideOptions {
+  readonly transport: Transport;
+  readonly url: string;
+  /** False: nobody listens to `update/documents`, and none is built. */
+  readonly documents?: boolean;
+}
+
 export async function embeddedBroker(options: EmbeddedOptions, hooks: BusHooks): Promise<MessageBus> {
   const access = options.mqtts === undefined ? undefined : await openAccess(options.policies);
   const requests = new RequestReader();
@@ -119,9 +126,9 @@ const REQUEST_FILTERS = ['get', 'update', 'delete'].flatMap((operation) => [
 
 /**
  * The service as a client of another broker. That broker knows who listens and who is connected, we do not: `documents` is
- * always built, and there are no lifecycle events, no policies and no cutting of connections.
+ * built unless told otherwise, and there are no lifecycle events, no policies and no cutting of connections.
  */
-export function outsideBroker({ transport, url }: { transport: Transport; url: string }, hooks: BusHooks): MessageBus {
+export function outsideBroker({ transport, url, documents = true }: OutsideOptions, hooks: BusHooks): MessageBus {
   const requests = new RequestReader();
   return {
     start: async () => {
@@ -138,7 +145,7 @@ export function outsideBroker({ transport, url }: { transport: Transport; url: s
     },
     publish: (topic, body) => void transport.publish({ topic, payload: body, qos: 1 }),
     inject: (topic, payload) => void transport.publish({ topic, payload, qos: 1 }),
-    listened: () => true,
+    listened: (topic) => documents || !topic.endsWith('/update/documents'),
     cut: () => false,
     clients: () => [],
     stop: () => transport.stop(),

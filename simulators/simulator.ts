@@ -7,14 +7,19 @@ import type { ShadowDocument } from '../src/core/shadow/document.ts';
 import { AWS_RULES, type ShadowRules } from '../src/core/shadow/limits.ts';
 import type { Clock } from '../src/ports/clock.ts';
 import { SILENT, type Log } from '../src/ports/log.ts';
-import type { Transport } from '../src/ports/transport.ts';
 import { shadowTopic } from '../src/protocol/topics.ts';
 import type { PolicyRule } from './access/access.ts';
 import { Control } from './control/control.ts';
 import { controlRoutes } from './control/control-routes.ts';
 import { HttpServer } from './data-plane/http-server.ts';
 import { FaultInjector } from './faults/fault-injector.ts';
-import { embeddedBroker, outsideBroker, type MessageBus, type TlsEndpoint } from './message-bus.ts';
+import {
+  embeddedBroker,
+  outsideBroker,
+  type MessageBus,
+  type OutsideOptions,
+  type TlsEndpoint,
+} from './message-bus.ts';
 import { ShadowGateway } from './shadow-service/shadow-gateway.ts';
 import { ShadowService } from './shadow-service/shadow-service.ts';
 import { MemoryShadowStore, type ShadowStore } from './shadow-service/shadow-store.ts';
@@ -30,7 +35,7 @@ export interface SimulatorOptions {
   /** The HTTP data plane and the control API, `HOST:PORT`; the default takes a free port of loopback. */
   readonly http?: string;
   /** A broker somewhere else instead of the embedded one: the shadow service becomes its client. */
-  readonly broker?: { readonly transport: Transport; readonly url: string };
+  readonly broker?: OutsideOptions;
   /** Keeps shadows, retained messages and sessions in this directory; without it they are in memory. */
   readonly data?: string;
   /** Limits and open questions; what is left out is as on AWS. */

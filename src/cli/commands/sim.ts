@@ -22,6 +22,7 @@ interface RunOptions {
   readonly rules?: string;
   readonly rates?: boolean;
   readonly quotas: boolean;
+  readonly documents: boolean;
 }
 
 /** `shadowctl sim`: the local cloud, until it is told to stop; and the verbs that steer a running one. */
@@ -35,7 +36,11 @@ export function define(command: Command, cli: Cli): void {
     .option('--policies <file>', 'AWS IoT policies by certificate (JSON)')
     .option('--http <host:port>', 'HTTP data plane and control', '127.0.0.1:8081')
     .option('--broker <url>', 'serve shadows on this broker instead of an own one (mqtt:// or mqtts://)')
-    .option('--data <directory>', 'keep shadows there; without it they are in memory')
+    .option(
+      '--no-documents',
+      'with --broker: never publish update/documents, which is built for every update otherwise',
+    )
+    .option('--data <directory>', 'keep shadows, retained messages and sessions there; without it they are in memory')
     .option('--rules <file>', 'limits and open questions of the service (JSON, see docs/SHADOW-SERVICE.md)')
     .option('--rates', 'enforce the rates of AWS: 20 requests a second per thing, 10 in flight, 100 messages a second')
     .option('--no-quotas', 'let pass what AWS refuses: QoS 2, long topics, more than 8 filters at once or 50 in all')
@@ -52,6 +57,7 @@ async function run(options: RunOptions, cli: Cli): Promise<Result<ExitCode>> {
   const opened = await openSimulator(settled.value);
   if (!opened.ok) return opened;
   const { mqttUrl, mqttsUrl, httpUrl, stop } = opened.value;
+  if (options.broker !== undefined) cli.output.talk(OUTSIDE);
   cli.ready({ mqtt: mqttUrl, ...(mqttsUrl === undefined ? {} : { mqtts: mqttsUrl }), http: httpUrl });
   await cli.untilStopped();
   await stop();
@@ -68,7 +74,7 @@ async function simulatorOptions(options: RunOptions): Promise<Result<SimulatorOp
   if (options.broker !== undefined) {
     const broker = await outsideBroker(options.broker, options);
     if (!broker.ok) return broker;
-    settled.broker = broker.value;
+    settled.broker = { ...broker.value, documents: options.documents };
   } else if (options.mqtts !== undefined) {
     const tls = await tlsEndpoint(options.mqtts, options);
     if (!tls.ok) return tls;
@@ -146,6 +152,9 @@ async function textFile(path: string): Promise<Result<string>> {
     return fail(problem('invalid_config', 'the file cannot be read', { at: path, cause }));
   }
 }
+
+const OUTSIDE =
+  'this broker is not ours: no lifecycle events, policies, quotas, cuts and kept sessions (docs/SHADOW-SERVICE.md)';
 
 const HELP = `
 Examples:

@@ -225,6 +225,18 @@ describe.skipIf(!existsSync('/usr/sbin/mosquitto'))('on Mosquitto (apt-get insta
     sim.child.kill('SIGTERM');
     expect(await once(sim.child, 'exit')).toEqual([0, null]);
   });
+
+  test('without documents none is sent on a broker that is not its own', async () => {
+    const url = await startMosquitto();
+    await startSim('--broker', url, '--no-documents');
+    const probe = await MqttProbe.connect(url);
+    await probe.subscribe(`${SHADOW}/update/+`);
+    await probe.publish(`${SHADOW}/update`, { state: { desired: { a: 1 } } });
+    await probe.publish(`${SHADOW}/update`, { state: { desired: { a: 2 } } });
+    await probe.body(`${SHADOW}/update/delta`, 2);
+    expect(probe.bodies(`${SHADOW}/update/documents`)).toEqual([]);
+    await probe.end();
+  });
 });
 
 test('a broker that is not there exits with 7', async () => {
