@@ -48,7 +48,10 @@ export function unproven(
       // A get shows no stamp of an empty array (R73, R75): whoever saw only that cannot know when it was reported.
       const stampless = typeof desired === 'object' && Object.keys(desired).length === 0;
       if (stampless && !noop) return false;
-      if (later.slice(1, index + 1).some((one) => bringsReported(one, field))) return true;
+      // Within one second a snapshot does not show that the value came again.
+      const visible = ({ atMs }: Revision): boolean =>
+        noop || Math.floor(atMs / 1_000) > Math.floor(written.atMs / 1_000);
+      if (later.slice(1, index + 1).some((one) => visible(one) && bringsReported(one, field))) return true;
       if (!noop) return false;
       const before = revisions[at - 1];
       const wish = before === undefined ? undefined : desiredOf(before, field);

@@ -27,16 +27,17 @@ export const reportTruth: MakeChecker = ({ history, things, violated }) => {
         if (!same(values.at(-1), value)) values.push(value);
         if (values.length > READS_REMEMBERED) values.shift();
       }
-      if (sighting.type !== 'service' || sighting.operation !== 'update' || sighting.code !== 200) return;
+      if (sighting.type !== 'service' || sighting.operation !== 'update') return;
       if (!members.has(sighting.client)) return;
       const key = shadowKey(sighting.ref);
       const body = JSON.parse(sighting.payload) as JsonObject;
-      // A report that the network doubled is judged once.
+      // A report that the network doubled is judged once, and not at all where the first of the two was refused.
       const token = member(body, 'clientToken');
       if (typeof token === 'string') {
         if (said.has(token)) return;
         said.add(token);
       }
+      if (sighting.code !== 200) return;
       const state = member(body, 'state');
       const reported = isJsonObject(state) ? member(state, 'reported') : undefined;
       if (!isJsonObject(reported)) return;

@@ -26,6 +26,8 @@ export class ServiceHistory {
   readonly #shadows = new Map<string, Revision[]>();
   /** When the server was told that a shadow is gone. */
   readonly #told = new Map<string, number[]>();
+  /** The newest version it was told of. */
+  readonly #toldVersion = new Map<string, number>();
 
   see(atMs: number, sighting: Sighting): void {
     if (sighting.type === 'delivered' && sighting.client === SERVER) this.#hear(atMs, sighting.topic, sighting.payload);
@@ -59,7 +61,7 @@ export class ServiceHistory {
     );
   }
 
-  /** As `life`, as far as the server can know: a deletion that it was not told of, after which versions went on, is none. */
+  /** As `life`, as far as the server can know: a deletion that it was not told of is none. */
   lifeAsTold(key: string, at: number, byMs: number): readonly Revision[] {
     const seen: Revision[] = [];
     let deletedAt: number | undefined;
@@ -71,7 +73,6 @@ export class ServiceHistory {
       }
       if (deletedAt !== undefined && last !== undefined) {
         const since = deletedAt;
-        if (revision.version <= last.version) break;
         if (this.#told.get(key)?.some((toldAt) => toldAt >= since && toldAt <= byMs) === true) break;
       }
       seen.push(revision);
@@ -80,10 +81,17 @@ export class ServiceHistory {
   }
 
   #hear(atMs: number, topic: string, payload: string): void {
-    const gone = topic.endsWith('/delete/accepted') || (topic.endsWith('/get/rejected') && payload.includes('"srg-'));
-    const ref = gone ? parseShadowTopic(topic)?.ref : undefined;
+    const own = payload.includes('"srg-');
+    const gone = topic.endsWith('/delete/accepted') || (own && topic.endsWith('/get/rejected'));
+    const read = own && topic.endsWith('/get/accepted');
+    const ref = gone || read ? parseShadowTopic(topic)?.ref : undefined;
     if (ref === undefined) return;
     const key = shadowKey(ref);
+    const version = member(JSON.parse(payload) as JsonObject, 'version');
+    const known = this.#toldVersion.get(key) ?? 0;
+    if (typeof version === 'number') this.#toldVersion.set(key, version);
+    // A lower version than before says the same as a 404.
+    if (!gone && (typeof version !== 'number' || version >= known)) return;
     this.#told.set(key, [...(this.#told.get(key) ?? []), atMs]);
   }
 

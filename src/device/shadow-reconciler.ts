@@ -132,7 +132,7 @@ export class ShadowReconciler {
 
   /** Settles when no pass runs and no report is on its way, or when the grace is over. */
   #untilIdle(graceMs: number): Promise<void> {
-    const busy = (): boolean => this.#state.running || this.#state.report !== undefined;
+    const busy = (): boolean => this.#state.running !== undefined || this.#state.report !== undefined;
     if (!busy()) return Promise.resolve();
     const { clock } = this.#options;
     return new Promise((resolve) => {

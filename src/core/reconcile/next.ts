@@ -341,16 +341,19 @@ class Conversation {
   startPass(): void {
     const draft = this.#draft;
     const { wanted } = draft;
-    if (wanted === undefined || !draft.synced || draft.running || draft.stopping) return;
+    if (wanted === undefined || !draft.synced || draft.running !== undefined || draft.stopping) return;
     delete draft.wanted;
-    draft.running = true;
+    draft.running = draft.incarnation;
     this.#effects.push({ type: 'pass', view: draft.view, must: wanted === 'answer' });
   }
 
   #passEnded(outcome: PassOutcome): void {
     const draft = this.#draft;
-    draft.running = false;
-    if (!draft.synced) return;
+    const ofThisLife = draft.running === draft.incarnation;
+    draft.running = undefined;
+    // What was decided in an earlier life of the shadow claims a version that means nothing in this one.
+    if (!ofThisLife) this.#want('answer');
+    if (!draft.synced || !ofThisLife) return;
     const waiting = draft.outcome;
     draft.outcome = waiting?.must === true ? { ...outcome, must: true } : outcome;
     if (outcome.unfinished) this.#want('look');

@@ -25,7 +25,8 @@ export interface ShadowState {
   readonly woken: number;
   readonly service?: ServiceTime;
   readonly checkedAt: MonotonicMs;
-  readonly running: boolean;
+  /** The incarnation in which the pass that runs was begun. */
+  readonly running: number | undefined;
   /** A pass is wanted: to look, or to answer (it must end with a report). */
   readonly wanted?: 'look' | 'answer';
   /** What the last pass found, until it was reported. */
@@ -129,7 +130,7 @@ export function initialState({
     held: [],
     woken: 0,
     checkedAt: monotonicMs(0),
-    running: false,
+    running: undefined,
     reportsRefused: 0,
     bytesMax,
     ...(lastOwnVersion === undefined ? {} : { lastOwnVersion }),
