@@ -51,6 +51,11 @@ export class Contract {
     return this.#check(`${operation.operationId} ${status}`, content.schema, body);
   }
 
+  /** What is wrong with a value that a named schema of the document describes. */
+  against(schema: string, value: unknown): string[] {
+    return this.#check(schema, this.document.components.schemas[schema] ?? {}, JSON.stringify(value));
+  }
+
   #operation(method: string, url: string) {
     const path = new URL(url, 'http://x').pathname;
     for (const [template, methods] of Object.entries(this.document.paths)) {

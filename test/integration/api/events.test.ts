@@ -96,6 +96,7 @@ describe('the event stream', () => {
     expect(ids).toEqual(Array.from({ length: end }, (_, index) => index + 1));
     expect(upToEnd(live)).toEqual(ids.slice(-upToEnd(live).length));
     expect(early.heard.every(({ id, data }) => id === data.sequence)).toBe(true);
+    expect(early.heard.flatMap(({ data }) => world.contract.against('StreamEvent', data))).toEqual([]);
   });
 
   test('goes on where a reader was, by Last-Event-ID or after', async () => {
