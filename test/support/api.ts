@@ -4,6 +4,7 @@ import { startSimulator, type Simulator } from '../../simulators/testing.ts';
 import { changeAccessFile } from '../../src/adapters/access-file/access-file.ts';
 import { addKey } from '../../src/adapters/access-file/keys.ts';
 import type { WatchedAccess } from '../../src/adapters/access-file/watched-access.ts';
+import { PrometheusMetrics } from '../../src/adapters/metrics/prometheus.ts';
 import { openSqliteLedger } from '../../src/adapters/sqlite/sqlite-ledger.ts';
 import { SystemClock } from '../../src/adapters/system/clock.ts';
 import { SystemRandom } from '../../src/adapters/system/random.ts';
@@ -129,11 +130,7 @@ export class ApiWorld {
       ...(access === undefined ? {} : { gate: createPublishGate(access) }),
     });
     got(await cloud.start());
-    const metrics = {
-      contentType: 'text/plain; version=0.0.4',
-      text: async () => 'up 1\n',
-      observe: () => undefined,
-    };
+    const metrics = new PrometheusMetrics('test');
     const server = createHttpServer({
       ...{ cloud, log, models, metrics, hosts: new Set<string>() },
       ...(access === undefined ? {} : { access }),

@@ -278,7 +278,7 @@ describe('what the server says of itself', () => {
   test('health, readiness, metrics, identity, the document and a page per problem', async () => {
     expect((await world.get('/healthz')).body).toEqual({ status: 'ok' });
     expect((await world.get('/readyz')).body).toMatchObject({ ready: true });
-    expect((await world.get('/metrics')).text).toContain('up 1');
+    expect((await world.get('/metrics')).text).toContain('shadow_build_info{version="test"} 1');
     expect((await world.get('/v1/me')).body).toMatchObject({ name: 'anonymous', accessControl: false });
     expect((await world.get('/v1/openapi.json')).body).toMatchObject({ openapi: '3.1.0' });
     const problem = await world.get('/v1/nothing');
@@ -286,6 +286,17 @@ describe('what the server says of itself', () => {
     const page = await world.get(problem.body.type);
     expect(page.text).toContain('There is no such page');
     expect((await world.get('/problems/nothing')).status).toBe(404);
+  });
+
+  test('requests are timed by operation and status, whatever their paths hold', async () => {
+    await world.post('/v1/things/timed-1/commands', { desired: { a: 1 } });
+    await world.get('/v1/things/never-heard-of/shadow');
+    await world.get('/v1/made-up');
+    const { text } = await world.get('/metrics');
+    const counted = text.split('\n').filter((line) => line.startsWith('shadow_http_request_duration_seconds_count'));
+    expect(counted.join('\n')).toMatch(/\{operation="createCommand",status="202"\} [1-9]/);
+    expect(counted.join('\n')).toMatch(/\{operation="none",status="404"\} [1-9]/);
+    expect(text).not.toContain('never-heard-of');
   });
 });
 
