@@ -4,6 +4,7 @@ import { valueAt } from '../../src/core/json/json-pointer.ts';
 import { isJsonObject, member, type JsonObject, type JsonValue } from '../../src/core/json/json.ts';
 import type { ShadowDocument } from '../../src/core/shadow/document.ts';
 import { shadowKey } from '../../src/core/shadow/shadow-ref.ts';
+import { parseJsonText } from '../../src/protocol/json-text.ts';
 import { parseShadowTopic } from '../../src/protocol/topics.ts';
 import { SERVER } from '../workload/draw-plan.ts';
 import type { Sighting } from '../world/sighting.ts';
@@ -82,12 +83,15 @@ export class ServiceHistory {
 
   #hear(atMs: number, topic: string, payload: string): void {
     const own = payload.includes('"srg-');
-    const gone = topic.endsWith('/delete/accepted') || (own && topic.endsWith('/get/rejected'));
+    const absent = own && topic.endsWith('/get/rejected') && payload.includes('"code":404');
+    const gone = absent || topic.endsWith('/delete/accepted');
     const read = own && topic.endsWith('/get/accepted');
     const ref = gone || read ? parseShadowTopic(topic)?.ref : undefined;
     if (ref === undefined) return;
     const key = shadowKey(ref);
-    const version = member(JSON.parse(payload) as JsonObject, 'version');
+    const body = parseJsonText(payload);
+    if (!body.ok || !isJsonObject(body.value)) return; // Poison tells nobody anything.
+    const version = member(body.value, 'version');
     const known = this.#toldVersion.get(key) ?? 0;
     if (typeof version === 'number') this.#toldVersion.set(key, version);
     // A lower version than before says the same as a 404.
