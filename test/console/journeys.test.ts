@@ -46,7 +46,8 @@ describe.skipIf(!hasChromium)(`the console in Chromium (${CHROMIUM_HINT})`, () =
     await row.getByRole('link', { name: 'heater-why' }).click();
     await page.getByRole('heading', { level: 1, name: 'heater-why' }).waitFor();
     await page.getByRole('cell', { name: 'refused' }).first().waitFor();
-    await page.getByRole('cell', { name: /set a value it accepts/ }).waitFor();
+    await page.getByRole('cell', { name: /valve_jammed: the valve does not move.*set a value it accepts/ }).waitFor();
+    await page.getByRole('cell', { name: 'app its command' }).waitFor();
     await page.getByRole('link', { name: 'failed' }).first().click();
     await page.getByText('The device refused a field').waitFor();
     await page.getByText('valve_jammed').first().waitFor();
@@ -180,13 +181,13 @@ describe.skipIf(!hasChromium)(`the console in Chromium (${CHROMIUM_HINT})`, () =
     await page.getByText('1 ignored by rule').waitFor();
 
     await page.getByRole('link', { name: 'Ignore rules' }).click();
-    await page.getByText('1 rules leave 1 fields that differ out of the report.').waitFor();
+    await page.getByText('Rules: 1. Differing fields they leave out of the report: 1.').waitFor();
     const row = page.getByRole('row', { name: /heater-rule/ });
     await row.getByText('off until spring').waitFor();
     await row.getByText('in 6 d').waitFor();
     await row.getByRole('button', { name: 'Remove' }).click();
     await page.getByRole('button', { name: 'Remove the rule' }).click();
-    await page.getByText('0 rules leave 0 fields').waitFor();
+    await page.getByText('Rules: 0. Differing fields they leave out of the report: 0.').waitFor();
     await page.goto(`${world.url}/drift?thing=heater-rule`);
     await page.getByRole('link', { name: 'heater-rule' }).waitFor();
   });

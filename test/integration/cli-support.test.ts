@@ -103,7 +103,7 @@ describe('drift that somebody knows of', () => {
     expect(await counts()).toMatchObject({ ignored: 1 });
     expect((await world.run('drift')).stderr).toContain('1 ignored by rule');
     const listed = await world.run('ignore', 'list');
-    expect(listed.stderr).toContain('1 rules; 1 fields that differ are ignored');
+    expect(listed.stderr).toContain('rules: 1; differing fields they leave out: 1');
     const [rule] = json<PageView<IgnoreRuleView>>(await world.run('ignore', 'list', '--json')).items;
     expect(rule).toMatchObject({ reason: 'old fans', by: 'tester', expiresAt: expect.stringMatching(/Z$/) });
     expect((await world.run('ignore', 'remove', rule?.id ?? '')).code).toBe(0);

@@ -53,7 +53,7 @@ export function define(command: Command, cli: Cli): void {
       const { items } = rules.value;
       if (cli.output.json) cli.output.dataJson(rules.value);
       else if (items.length > 0) cli.output.data(ruleTable(items, cli.output));
-      cli.output.talk(`${items.length} rules; ${drift.value.counts?.ignored ?? 0} fields that differ are ignored`);
+      cli.output.talk(`rules: ${items.length}; differing fields they leave out: ${drift.value.counts?.ignored ?? 0}`);
       return ok(EXIT.ok);
     }),
   );

@@ -22,7 +22,7 @@ export function RulesPage(): JSX.Element {
       <p class="lead" role="status">
         {rules.value === undefined || hidden === undefined
           ? 'Asking…'
-          : `${rules.value.items.length} rules leave ${hidden} fields that differ out of the report.`}
+          : `Rules: ${rules.value.items.length}. Differing fields they leave out of the report: ${hidden}.`}
       </p>
       <p>
         <a href="/drift?all=true">All drift, with what is ignored</a>

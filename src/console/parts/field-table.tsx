@@ -53,6 +53,9 @@ function FieldRow({
   drift: DriftView | undefined;
 }): JSX.Element {
   const since = drift?.firstSeenAt ?? field.pendingSince;
+  // The device's own words say more than that something differs.
+  const said = field.converged || field.commandId !== undefined ? undefined : drift?.detail;
+  const why = said === undefined ? words : [said.code, said.message].filter(Boolean).join(': ');
   return (
     <tr>
       <FieldName field={field.field} />
@@ -66,9 +69,9 @@ function FieldRow({
         <Badge words={stateOf(field, drift)} />
       </td>
       <td>{since === undefined ? null : <Ago at={since} />}</td>
-      <Whose {...field} />
+      <Whose {...(field.commandId === undefined ? drift : field)} />
       <td>
-        {words === undefined ? null : <Text>{words}</Text>}
+        {why === undefined ? null : <Text>{why}</Text>}
         {drift === undefined || field.converged ? null : <div class="quiet">{CAUSE_WORDS[drift.cause].todo}</div>}
       </td>
     </tr>
