@@ -589,6 +589,44 @@ export function describeLedger(name: string, open: () => Promise<LedgerUnderTest
       });
     });
 
+    test('counts of drift are those of its list, whatever came, changed and went', async () => {
+      const causes = ['offline', 'refused', 'stuck'] as const;
+      const change = fc.record({
+        thing: fc.constantFrom('a', 'b'),
+        field: fc.constantFrom('/x', '/y'),
+        cause: fc.constantFrom(...causes),
+        hours: fc.integer({ min: 0, max: 3 }),
+        hidden: fc.constantFrom('ignored', 'acknowledged', 'gone', 'no', 'no'),
+      });
+      await fc.assert(
+        fc.asyncProperty(fc.array(change, { maxLength: 12 }), fc.integer({ min: 0, max: 4 }), async (steps, hours) => {
+          for (const { thing, field, cause, hours: age, hidden } of steps) {
+            const more = {
+              ...(hidden === 'ignored' ? { ignoredBy: { ruleId: 'r', reason: 'x' } } : {}),
+              ...(hidden === 'acknowledged' ? { acknowledged: { by: 'ops', at: T0 } } : {}),
+            };
+            const entry = aDrift(thing, field, { cause, firstSeenAt: at(age * 1_800_000), ...more });
+            const gone = { type: 'drift_gone', ref: entry.ref, field: entry.field } as const;
+            await commit(ledger, hidden === 'gone' ? gone : { type: 'drift', entry });
+          }
+          const instant = at(hours * 1_800_000 + 1);
+          for (const filter of [{}, { includeIgnored: true }, { causes: ['refused'] }, { thingPrefix: '' }] as const) {
+            const { items } = await got(ledger.drift(filter, { limit: 100 }));
+            const counts = await got(ledger.driftCounts(filter, [instant]));
+            expect(counts).toMatchObject({
+              fields: items.length,
+              shadows: new Set(items.map(({ ref: { thingName } }) => thingName)).size,
+              olderThan: [items.filter(({ firstSeenAt }) => firstSeenAt < instant).length],
+            });
+            for (const cause of causes) {
+              expect(counts.byCause[cause] ?? 0).toBe(items.filter((item) => item.cause === cause).length);
+            }
+          }
+        }),
+        { numRuns: 30 },
+      );
+    });
+
     describe('prune', () => {
       const ended = (number: number, more = {}) =>
         aCommand(number, { status: 'succeeded', endedAt: at(1_000 + number), ...more });

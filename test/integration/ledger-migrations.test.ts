@@ -6,6 +6,7 @@ import { openSqliteLedger } from '../../src/adapters/sqlite/sqlite-ledger.ts';
 import { tokenOf } from '../../src/core/command/write.ts';
 import {
   aCommand,
+  at,
   aDrift,
   aLine,
   aView,
@@ -30,6 +31,7 @@ const ROWS: Readonly<Record<number, (database: Database) => void>> = {
   2: (database) => fill(database, 'NULL, 1, ?, NULL'),
   3: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
   4: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
+  5: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
 };
 
 function fill(database: Database, lastColumns: string, lastOfWrite = ''): void {
@@ -103,6 +105,7 @@ describe('migrations of the ledger', () => {
           writes: [aWrite(1)],
           drift: [aDrift('heater-1', '/a')],
         });
+        expect(await got(ledger.driftCounts({}, [at(0)]))).toMatchObject({ fields: 1, shadows: 1, olderThan: [1] });
       }
       expect(await commit(ledger, stored(aCommand(2)), line(aLine(aCommand(2))))).toEqual({
         firstSequence: from > 0 ? 2 : 1,

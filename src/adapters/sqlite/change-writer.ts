@@ -211,9 +211,13 @@ const SQL = {
   view: `INSERT INTO shadow (thing, shadow, view) VALUES (?, ?, ?)
          ON CONFLICT (thing, shadow) DO UPDATE SET view = excluded.view`,
   presence: 'INSERT INTO presence (thing, body) VALUES (?, ?) ON CONFLICT (thing) DO UPDATE SET body = excluded.body',
-  drift: `INSERT OR REPLACE INTO drift
+  // Not OR REPLACE: it would take the old row away without telling the triggers that count.
+  drift: `INSERT INTO drift
             (thing, shadow, field, cause, author, first_seen_at, flaps, ignored, acknowledged, ended_command, body)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          ON CONFLICT (thing, shadow, field) DO UPDATE SET cause = excluded.cause, author = excluded.author,
+            first_seen_at = excluded.first_seen_at, flaps = excluded.flaps, ignored = excluded.ignored,
+            acknowledged = excluded.acknowledged, ended_command = excluded.ended_command, body = excluded.body`,
   driftGone: 'DELETE FROM drift WHERE thing = ? AND shadow = ? AND field = ?',
   rule: 'INSERT INTO ignore_rule (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body',
   ruleGone: 'DELETE FROM ignore_rule WHERE id = ?',

@@ -63,30 +63,82 @@ export class DriftReads {
     );
   }
 
+  /** What is asked for without a filter is kept counted; everything else is counted along an index that has it all. */
   driftCounts(filter: DriftFilter, olderThan?: readonly EpochMs[]): DriftCounts {
-    const all = matching(filter);
-    const shown = [...all, ...listed(filter)];
-    const older = (olderThan ?? []).map((_, at) => `, sum(first_seen_at < ?) AS older${at}`).join('');
-    type Row = { readonly cause: DriftCause; readonly fields: number } & { readonly [older: `older${number}`]: number };
-    const causes = this.#sql.all<Row>(
-      `SELECT cause, count(*) AS fields${older} FROM drift ${clause(shown)} GROUP BY cause ORDER BY cause`,
-      [...(olderThan ?? []), ...valuesOf(shown)],
+    const where = matching(filter);
+    const rows = where.length === 0 ? this.#kept(olderThan ?? []) : this.#counted(where, olderThan ?? []);
+    const shown = rows.filter(
+      ({ ignored, acknowledged }) =>
+        (ignored === 0 || filter.includeIgnored === true) &&
+        (acknowledged === 0 || filter.includeAcknowledged === true),
     );
-    const shadows = `SELECT count(*) FROM (SELECT DISTINCT thing, shadow FROM drift ${clause(shown)})`;
-    const hidden = (column: 'ignored' | 'acknowledged'): number =>
-      this.#sql.pluck<number>(`SELECT count(*) FROM drift ${clause([...all, [`${column} = 1`]])}`, valuesOf(all)) ?? 0;
+    const byCause: Partial<Record<DriftCause, number>> = {};
+    for (const { cause, fields } of shown) byCause[cause] = (byCause[cause] ?? 0) + fields;
     return {
-      fields: causes.reduce((sum, { fields }) => sum + fields, 0),
-      shadows: this.#sql.pluck<number>(shadows, valuesOf(shown)) ?? 0,
-      byCause: Object.fromEntries(causes.map(({ cause, fields }) => [cause, fields])),
+      fields: total(shown),
+      shadows: this.#shadows([...where, ...listed(filter)]),
+      byCause,
       ...(olderThan === undefined
         ? {}
-        : { olderThan: olderThan.map((_, at) => causes.reduce((sum, row) => sum + (row[`older${at}`] ?? 0), 0)) }),
-      ignored: hidden('ignored'),
-      acknowledged: hidden('acknowledged'),
+        : { olderThan: olderThan.map((_, at) => shown.reduce((sum, row) => sum + (row[`older${at}`] ?? 0), 0)) }),
+      ignored: total(rows.filter(({ ignored }) => ignored === 1)),
+      acknowledged: total(rows.filter(({ acknowledged }) => acknowledged === 1)),
     };
   }
+
+  #counted(where: readonly Condition[], olderThan: readonly EpochMs[]): readonly CountRow[] {
+    const older = olderThan.map((_, at) => `, sum(first_seen_at < ?) AS older${at}`).join('');
+    return this.#sql.all<CountRow>(
+      `SELECT cause, ignored, acknowledged, count(*) AS fields${older} FROM drift ${clause(where)} GROUP BY 1, 2, 3`,
+      [...olderThan, ...valuesOf(where)],
+    );
+  }
+
+  /** Whole hours from the tally, the hour in which an instant lies from the rows themselves. */
+  #kept(olderThan: readonly EpochMs[]): readonly CountRow[] {
+    const older = olderThan.map((_, at) => `, sum(fields) FILTER (WHERE hour < ?) AS older${at}`).join('');
+    const rows = this.#sql.all<CountRow>(
+      `SELECT cause, ignored, acknowledged, sum(fields) AS fields${older} FROM drift_tally GROUP BY 1, 2, 3`,
+      olderThan.map((instant) => Math.floor(instant / HOUR_MS)),
+    );
+    for (const [at, instant] of olderThan.entries()) {
+      const from = Math.floor(instant / HOUR_MS) * HOUR_MS;
+      const edge = this.#sql.all<CountRow>(
+        `SELECT cause, ignored, acknowledged, count(*) AS fields FROM drift INDEXED BY drift_age
+         WHERE first_seen_at >= ? AND first_seen_at < ? GROUP BY 1, 2, 3`,
+        [from, instant],
+      );
+      for (const row of rows) {
+        const same = edge.find(
+          ({ cause, ignored, acknowledged }) =>
+            cause === row.cause && ignored === row.ignored && acknowledged === row.acknowledged,
+        );
+        row[`older${at}`] = (row[`older${at}`] ?? 0) + (same?.fields ?? 0);
+      }
+    }
+    return rows;
+  }
+
+  #shadows(where: readonly Condition[]): number {
+    const plain = clause(where) === LISTED_ONLY;
+    const sql = plain
+      ? 'SELECT count(*) FROM drift_shadow'
+      : `SELECT count(*) FROM (SELECT DISTINCT thing, shadow FROM drift ${clause(where)})`;
+    return this.#sql.pluck<number>(sql, valuesOf(where)) ?? 0;
+  }
 }
+
+type CountRow = {
+  readonly cause: DriftCause;
+  readonly ignored: number;
+  readonly acknowledged: number;
+  readonly fields: number;
+} & { [older: `older${number}`]: number | null };
+
+const HOUR_MS = 3_600_000;
+const LISTED_ONLY = 'WHERE ignored = 0 AND acknowledged = 0';
+
+const total = (rows: readonly CountRow[]): number => rows.reduce((sum, { fields }) => sum + fields, 0);
 
 type Condition = readonly [sql: string, ...values: CursorValue[]];
 

@@ -21,8 +21,7 @@ const parts = (visible: string): string => `WITH
   known AS (SELECT thing, shadow FROM shadow WHERE ${visible}),
   open AS (SELECT DISTINCT thing, shadow FROM command INDEXED BY command_open WHERE live = 2
            AND shadow <> '${DIRECT_PLACE}' AND ${visible}),
-  listed AS (SELECT thing, shadow, max(cause = 'refused') AS refused FROM drift
-             WHERE ignored = 0 AND acknowledged = 0 AND ${visible} GROUP BY thing, shadow)`;
+  listed AS (SELECT thing, shadow, refused > 0 AS refused FROM drift_shadow WHERE ${visible})`;
 
 /** `total` counts every shadow that anything is known of: a command may be older than the first look at its shadow. */
 const SHADOWS = `SELECT
