@@ -1,3 +1,5 @@
+import { PerformanceObserver } from 'node:perf_hooks';
+import { setImmediate as turn } from 'node:timers/promises';
 import { MemoryLedger } from '../simulators/ledger/memory-ledger.ts';
 import { SystemClock } from '../src/adapters/system/clock.ts';
 import { SystemRandom } from '../src/adapters/system/random.ts';
@@ -137,6 +139,20 @@ async function perCommand(cloud: Engine, count: number, offset: number): Promise
   return ((cpuMs() - started) * 1000) / count;
 }
 
+/** The longest pauses of the collector since the last question, in ms. */
+function gcPauses(): () => Promise<number> {
+  let longest = 0;
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
+  }).observe({ entryTypes: ['gc'] });
+  return async () => {
+    await turn();
+    const ms = longest;
+    longest = 0;
+    return ms;
+  };
+}
+
 async function pending(): Promise<void> {
   const steps = (process.env['BENCH_PENDING'] ?? '1000,10000,100000,300000').split(',').map(Number);
   const { cloud } = await engine();
@@ -144,11 +160,18 @@ async function pending(): Promise<void> {
   global.gc?.();
   const heapBefore = process.memoryUsage().heapUsed;
   let there = 0;
+  const longestPause = gcPauses();
   let offset = 10_000;
   let first: number | undefined;
   for (const step of steps) {
-    for (; there < step; there += 1) await command(cloud, `away-${there}`, 1);
+    await longestPause();
+    for (; there < step; there += 1) {
+      await command(cloud, `away-${there}`, 1);
+      if (there % 1_000 === 0) await turn();
+    }
+    const whileFilling = await longestPause();
     global.gc?.();
+    const whole = await longestPause();
     const bytes = (process.memoryUsage().heapUsed - heapBefore) / there;
     const runs: number[] = [];
     for (let run = 0; run < 5; run += 1) {
@@ -158,7 +181,7 @@ async function pending(): Promise<void> {
     const typical = median(runs);
     first ??= typical;
     say(
-      `pending ${there}: ${typical.toFixed(1)} us a command (${spread(runs, 0)}), ${(typical / first).toFixed(2)} x of the first, ${bytes.toFixed(0)} bytes of heap each`,
+      `pending ${there}: ${typical.toFixed(1)} us a command (${spread(runs, 0)}), ${(typical / first).toFixed(2)} x of the first, ${bytes.toFixed(0)} bytes of heap each; longest pause of the collector ${whileFilling.toFixed(0)} ms while they came, ${whole.toFixed(0)} ms for all of it`,
     );
   }
   await cloud.stop();
