@@ -44,6 +44,8 @@ export interface ServerOptions {
   readonly configPath?: string;
   /** Who may do what; absent: everybody may do everything, on loopback only. */
   readonly accessPath?: string;
+  /** How long ended commands are kept. Default 30 days. */
+  readonly retentionMs?: number;
   readonly logLevel: LogLevel;
   /** Of this program, for `shadow_build_info`. */
   readonly version: string;
@@ -94,6 +96,7 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
     ...{ transport: points.transport(transport.value), ledger: points.ledger(ledger.value) },
     ...{ clock, random, log, metrics, modelOf: models.value.modelOf },
     ...(access.value === undefined ? {} : { gate: createPublishGate(access.value) }),
+    ...(options.retentionMs === undefined ? {} : { retentionMs: options.retentionMs }),
     willFilter: presenceTopic('+' as ThingName),
     groups: models.value.groups,
     ...(isAwsEndpoint(options.mqtt.url) ? AWS_CAPS : {}),

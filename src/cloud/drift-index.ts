@@ -1,9 +1,15 @@
 import { monotonicMs, type EpochMs, type FieldPointer } from '../core/brand.ts';
 import { isOpenCommand } from '../core/command/clocks.ts';
-import type { Command } from '../core/command/command.ts';
 import type { Desk, DeskStep } from '../core/desk/desk.ts';
 import { DRIFT_CAUSES, type DriftEntry, type IgnoreRule } from '../core/drift/drift.ts';
-import { acknowledged, driftAfter, NO_DRIFT, withEnded, type DriftState } from '../core/drift/drift-state.ts';
+import {
+  acknowledged,
+  driftAfter,
+  driftFrom,
+  NO_DRIFT,
+  withEnded,
+  type DriftState,
+} from '../core/drift/drift-state.ts';
 import { problem } from '../core/problem.ts';
 import { done, fail, ok, type Result } from '../core/result.ts';
 import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
@@ -125,13 +131,10 @@ export class DriftIndex {
     const known = this.#states.get(entry);
     if (known !== undefined) return known;
     const kept = entry.kept;
-    const entries = new Map((kept?.drift ?? []).map((drift) => [drift.field, drift]));
-    const ended = new Map<FieldPointer, Command>();
-    for (const { field, endedCommandId } of entries.values()) {
-      const command = kept?.ended.find(({ id }) => id === endedCommandId);
-      if (command !== undefined) ended.set(field, command);
-    }
-    const state: DriftState = kept === undefined ? NO_DRIFT : { entries, agreements: new Map(), ended };
+    const state =
+      kept === undefined
+        ? NO_DRIFT
+        : driftFrom({ entries: kept.drift, ended: kept.ended, view: kept.view }, entry.model);
     entry.kept = undefined;
     this.#states.set(entry, state);
     return state;

@@ -234,7 +234,7 @@ describe('B11 more than 8 KB', () => {
   });
 });
 
-describe('B12, B13, B15, B19 what cannot be a wish is refused before it is stored', () => {
+describe('B12, B13, B15 what cannot be a wish is refused before it is stored', () => {
   const tests: [string, Record<string, unknown>, string][] = [
     ['too deep', { a: { b: { c: { d: { e: { f: { g: { h: { i: 1 } } } } } } } } }, 'too_deep'],
     ['null in an array', { a: [1, null] }, 'invalid_request'],
@@ -250,6 +250,20 @@ describe('B12, B13, B15, B19 what cannot be a wish is refused before it is store
 
     expect(refused).toMatchObject({ ok: false, problem: { code } });
   });
+});
+
+test('B19 a momentary field is no state: the command is refused before it is stored, and says what to send', async () => {
+  await world.stop();
+  world = new CloudWorld({ modelOf: () => modelWith({ '/reboot': { momentary: true } }) });
+  await world.start();
+
+  const wish = { ref: { thingName: 'lamp' as never }, patch: { reboot: true }, by: { name: 'a' } };
+  const refused = await world.cloud.create(wish);
+
+  expect(refused).toMatchObject({ ok: false, problem: { code: 'model_violation', at: '/reboot' } });
+  expect(refused.ok ? '' : refused.problem.message).toContain('direct command');
+  expect(got(await world.cloud.commands({}, { limit: 9 })).items).toEqual([]);
+  expect(world.updates).toEqual([]);
 });
 
 test('B14 a field the device does not know is refused, the other fields of the command are applied', async () => {

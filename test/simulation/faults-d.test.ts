@@ -5,7 +5,12 @@ import { CloudWorld, deaf, obedient, plain } from '../support/cloud-world.ts';
 import { aWish, got, refOf } from '../support/cloud.ts';
 import { epochMs, type ThingName } from '../../src/core/brand.ts';
 
-/** Cloud: API, ledger, watcher; clocks; storage. The faults of groups D, E and F that concern one server. */
+/**
+ * Cloud: API, ledger, watcher; clocks; storage. The faults of groups D, E and F that concern one server. Elsewhere: D3 and
+ * the SIGKILLs `test/integration/serve-kill.test.ts`, D20 `test/integration/api/events.test.ts`. Not here because there
+ * is no such thing yet: D8 (several watchers), D16 (abort threshold of a fan-out), D17 (approvals), D18 (webhooks), D23
+ * (certificates are read at the start; a new one takes a restart, which D1 and D10 cover).
+ */
 
 let world: CloudWorld;
 
@@ -348,6 +353,46 @@ test('D14 neither a PUBACK nor an accepted update is a sign of the device', asyn
   expect(deliveredAt).toBeUndefined();
 });
 
+describe('D15 a crash in the middle of a fan-out', () => {
+  const refs = Array.from({ length: 300 }, (_, index) => refOf(`lamp-${index}`));
+  const idempotency = { key: 'all lamps', fingerprint: 'same' };
+  const ask = () => world.cloud.createMany({ refs, patch: { level: 1 }, by: { name: 'anna' }, idempotency });
+  const children = async () => got(await world.ledger.commands({}, { limit: 1_000 })).items;
+
+  test('before any of them reached the service: asked again, the same commands come back, each with one effect', async () => {
+    world.faults({ kind: 'drop', message: 'update' });
+    const first = ask();
+    await world.advance(50);
+    const { parentId, commands } = got(await first);
+    world.crash();
+    world.faults();
+    await world.restart();
+    await world.advance(60_000);
+
+    const again = ask();
+    await world.advance(50);
+
+    expect(got(await again)).toMatchObject({ parentId, replayed: true });
+    expect(new Set((await children()).map(({ id }) => id))).toEqual(new Set(commands.map(({ id }) => id)));
+    // One effect each: the document has one version.
+    expect(await children()).toMatchObject(refs.map(() => ({ status: 'sent', version: 1 })));
+  });
+
+  test('before it was stored: there is none, and asked again there are all', async () => {
+    void ask();
+    world.crash();
+    await world.restart();
+    await world.advance(1_000);
+    expect(await children()).toEqual([]);
+
+    const again = ask();
+    await world.advance(1_000);
+
+    expect(got(await again).commands).toHaveLength(refs.length);
+    expect(await children()).toHaveLength(refs.length);
+  });
+});
+
 describe('D21 and F1 the ledger refuses', () => {
   test.each(['ledger_full', 'ledger_unavailable'] as const)(
     '%s: new commands are refused, nothing of them goes out',
@@ -649,5 +694,27 @@ describe('operators', () => {
     const late = world.cloud.act(command.id, { type: 'extend', by: { name: 'ben' }, applyMoreMs: 1 });
     await world.settle();
     expect(await late).toMatchObject({ ok: false, problem: { code: 'command_ended' } });
+  });
+});
+
+describe('a restart does not change what drift is put down to', () => {
+  const entries = async () => got(await world.cloud.drift({}, { limit: 9 })).items;
+
+  test.each(['before', 'after'] as const)('changed at a plain device %s it', async (when) => {
+    const command = await world.create('lamp', { level: 1 });
+    await world.report('lamp', { level: 1 });
+    expect(await status(command.id)).toBe('succeeded');
+    if (when === 'before') await world.report('lamp', { level: 5 });
+    await world.advance(2_000);
+    world.crash();
+    await world.restart();
+    await world.advance(2_000);
+
+    await world.report('lamp', { level: when === 'before' ? 6 : 5 });
+
+    expect(await entries()).toMatchObject([{ field: '/level', cause: 'changed_on_device', flaps: 0 }]);
+    await world.report('lamp', { level: 1 });
+    await world.report('lamp', { level: 7 });
+    expect(await entries()).toMatchObject([{ cause: 'changed_on_device', flaps: 1 }]);
   });
 });

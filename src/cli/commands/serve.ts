@@ -3,6 +3,7 @@ import { LOG_LEVELS, type LogLevel } from '../../adapters/pino/log.ts';
 import { isLoopback, parseHostPort, type HostPort } from '../../core/host-port.ts';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
+import { parseDuration } from '../arguments/duration.ts';
 import { parseStore } from '../arguments/store.ts';
 import { version } from '../version.ts';
 import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
@@ -18,6 +19,7 @@ interface ServeFlags {
   readonly ca?: string;
   readonly config?: string;
   readonly access?: string;
+  readonly retention?: number;
   readonly log: LogLevel;
 }
 
@@ -37,6 +39,7 @@ export function define(command: Command, cli: Cli): void {
     .option('--ca <file>', "authority of the endpoint's certificate (PEM; default: the system's)")
     .option('--mqtt311', 'MQTT 3.1.1 instead of 5')
     .option('--config <file>', 'which model holds for which shadows (JSON)')
+    .option('--retention <duration>', 'how long ended commands are kept (default 30d)', parsedBy(parseDuration))
     .addOption(new Option('--log <level>', 'on stderr').choices(LOG_LEVELS).default('info'))
     .addHelpText('after', HELP)
     .action(cli.action(async (flags: ServeFlags) => serve(cli, flags)));
@@ -62,6 +65,7 @@ async function serve(cli: Cli, flags: ServeFlags): Promise<Result<ExitCode>> {
     },
     ...(flags.config === undefined ? {} : { configPath: flags.config }),
     ...(flags.access === undefined ? {} : { accessPath: flags.access }),
+    ...(flags.retention === undefined ? {} : { retentionMs: flags.retention }),
     logLevel: flags.log,
     version: version(),
     ...dieAt(cli.env['SHADOWCTL_FAILPOINT']),

@@ -7,7 +7,7 @@ import { jsonEqual } from '../json/json-equal.ts';
 import { leavesOf, overlaps, valueAt } from '../json/json-pointer.ts';
 import { modelEqual } from '../model/model-equal.ts';
 import type { Model } from '../model/model.ts';
-import { absentView, markAt, sourceOf } from '../view/view.ts';
+import { absentView, markAt, sourceOf, type ShadowView } from '../view/view.ts';
 import { causeOf, causeOfEnd } from './cause.ts';
 import type { DriftEntry, IgnoreRule } from './drift.ts';
 import { ignoredBy } from './ignore.ts';
@@ -24,6 +24,37 @@ export interface DriftState {
 export interface Agreement {
   readonly version: number;
   readonly flaps: number;
+}
+
+/** What was stored of one shadow. */
+export interface StoredDrift {
+  readonly entries: readonly DriftEntry[];
+  /** Ended commands that an entry may point at. */
+  readonly ended: readonly Command[];
+  readonly view: ShadowView | undefined;
+}
+
+/**
+ * The drift of a shadow after a restart. What agreed is seen in the stored view, and a field that was changed at the
+ * device had agreed on the wish that still stands: without that, its cause would change by restarting.
+ */
+export function driftFrom({ entries, ended, view }: StoredDrift, model: Model): DriftState {
+  const agreements = new Map<FieldPointer, Agreement>();
+  const agree = (field: FieldPointer, flaps: number): void => {
+    agreements.set(field, { version: markAt(view?.marks.desired, field)?.[1] ?? 0, flaps });
+  };
+  for (const [field, desired] of leavesOf(view?.state.desired ?? {})) {
+    const reported = valueAt(view?.state.reported, field);
+    if (modelEqual({ desired, reported, annotations: model.annotations(field) })) agree(field, 0);
+  }
+  const held = new Map<FieldPointer, Command>();
+  for (const { field, cause, desired, flaps, endedCommandId } of entries) {
+    const stands = sameValue(desired, valueAt(view?.state.desired, field));
+    if (cause === 'changed_on_device' && stands) agree(field, flaps);
+    const command = ended.find(({ id }) => id === endedCommandId);
+    if (command !== undefined) held.set(field, command);
+  }
+  return { entries: new Map(entries.map((entry) => [entry.field, entry])), agreements, ended: held };
 }
 
 export const NO_DRIFT: DriftState = { entries: new Map(), agreements: new Map(), ended: new Map() };

@@ -135,7 +135,7 @@ describe('the event stream', () => {
     await eventually(() => listener.heard.some(({ data }) => data.commandId === id));
   });
 
-  test('tells a reader that is older than what is kept to list anew, and goes on with what is', async () => {
+  test('D20: tells a reader that is older than what is kept to list anew, and goes on with what is', async () => {
     const id = await create('a-prune', a);
     await world.post(`/v1/commands/${id}/cancel`, {}, { token: a });
     // While somebody listens, what is newest is kept for all; without listeners only the ledger is asked.
