@@ -26,7 +26,6 @@ export class DirectListener {
     this.#options = options;
   }
 
-  /** At QoS 1: an answer is told once, and only asking again would bring it back. */
   async start(): Promise<Result<void>> {
     const { transport, topics } = this.#options;
     const filter = [{ filter: topics.responseFilter, qos: 1 }] as const;

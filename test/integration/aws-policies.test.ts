@@ -18,7 +18,12 @@ import { TestHardware, thing } from '../support/test-device.ts';
 
 /** The policies that we publish are enough for what the programs do, and not more than that. */
 
-const FILES = ['device-policy.json', 'device-named-shadows-policy.json', 'server-policy.json'] as const;
+const FILES = [
+  'device-policy.json',
+  'device-named-shadows-policy.json',
+  'device-direct-policy.json',
+  'server-policy.json',
+] as const;
 /** Without white space; what AWS counts of a policy. */
 const POLICY_CHARACTERS_MAX = 2048;
 
@@ -45,7 +50,11 @@ beforeAll(async () => {
     const { cert, key } = clients[name] as KeyPair;
     return { ca: file('ca.pem', ca.cert), cert: file(`${name}.pem`, cert), key: file(`${name}.key`, key) };
   };
-  const device = [policy('device-policy.json'), policy('device-named-shadows-policy.json')];
+  const device = [
+    policy('device-policy.json'),
+    policy('device-named-shadows-policy.json'),
+    policy('device-direct-policy.json'),
+  ];
   cloud = await startSimulator({
     mqtts: { address: '127.0.0.1:0', ca: ca.cert, cert: server.cert, key: server.key },
     policies: [
@@ -80,6 +89,7 @@ test.each(['mqtt5', 'mqtt311'] as const)(
       mqtt: { url: cloud.mqttsUrl ?? '', tls: tls('heater'), protocol },
     });
     if (!device.ok) throw new Error(device.problem.message);
+    device.value.onCommand('blink', { idempotent: true, handler: async () => ({ result: 'blinked' }) });
     const server = await composeServer({
       listen: { host: '127.0.0.1', port: 0 },
       storePath: join(folder, `${protocol}.sqlite`),
@@ -102,6 +112,12 @@ test.each(['mqtt5', 'mqtt311'] as const)(
         });
         expect(await response.json()).toMatchObject({ status: 'succeeded' });
       }
+      const sent = await fetch(`${server.value.url}/v1/things/heater/commands`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', prefer: 'wait=10' },
+        body: JSON.stringify({ kind: 'direct', name: 'blink' }),
+      });
+      expect(await sent.json()).toMatchObject({ status: 'succeeded', result: 'blinked' });
     } finally {
       await device.value.stop();
       await server.value.stop();

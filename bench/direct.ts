@@ -1,0 +1,108 @@
+import { openSync4k, thingNames, type Paced } from './loop/parts.ts';
+import { startChild } from './support/child.ts';
+import { interleave } from './support/interleave.ts';
+import { machine, print, table } from './support/report.ts';
+import { median, number, spread, summarize } from './support/stats.ts';
+
+/** `npm run bench -- direct [1] [100] [1000] [group] [--repetitions N]` */
+const PARTS: Readonly<Record<string, (repetitions: number) => Promise<void>>> = {
+  1: (repetitions) => exchange(repetitions, 1, 500),
+  100: (repetitions) => exchange(repetitions, 100, 5_000),
+  1000: (repetitions) => exchange(repetitions, 1_000, 10_000),
+  group: (repetitions) => group(repetitions, 5_000),
+};
+
+/** Each side with a broker and devices of its own: responses reach whoever listens. */
+async function open(program: 'direct-echo' | 'direct-cloud', devices: number, groupName?: string) {
+  const things = thingNames(devices);
+  const broker = await startChild<{ url: string }>('relay-broker');
+  const { url } = broker.ready;
+  const who = groupName === undefined ? {} : { group: groupName };
+  const fleet = await startChild('direct-devices', { url, things, ...who });
+  const side = await startChild(program, { url, things });
+  const close = async (): Promise<void> => {
+    for (const part of [side, fleet, broker]) await part.stop();
+  };
+  return { ask: <T>(question: unknown): Promise<T> => side.ask<T>(question), close };
+}
+
+/** Request to answer: durable, retransmitted, judged, beside the bare exchange over the same broker and devices. */
+async function exchange(repetitions: number, devices: number, count: number): Promise<void> {
+  print(`\n## Request to answer, ${devices} device(s), one command in flight each\n`);
+  const [echo, cloud] = [await open('direct-echo', devices), await open('direct-cloud', devices)];
+  const sync = openSync4k();
+  const load = { count, inFlight: devices };
+  await echo.ask({ count: 2_000, inFlight: devices });
+  await cloud.ask({ count: 2_000, inFlight: devices });
+  const commits = devices === 1 ? await cloud.ask<number>('commits') : Number.NaN;
+  const results = await interleave<Paced>(repetitions, {
+    echo: () => echo.ask(load),
+    sync: () => Promise.resolve({ latenciesMs: sync.run(200), perSecond: 0 }),
+    cloud: () => cloud.ask(load),
+  });
+  await echo.close();
+  await cloud.close();
+  sync.close();
+  const p50 = (name: string): number[] => (results[name] ?? []).map((run) => summarize(run.latenciesMs).p50);
+  const p99 = (name: string): number[] => (results[name] ?? []).map((run) => summarize(run.latenciesMs).p99);
+  const perSecond = (name: string): number[] => (results[name] ?? []).map((run) => run.perSecond);
+  const row = (words: string, name: string): string[] => [
+    words,
+    spread(p50(name), 3),
+    spread(p99(name), 2),
+    spread(perSecond(name), 0),
+  ];
+  print(
+    table(
+      ['', 'p50 ms (lowest to highest)', 'p99 ms', 'per second'],
+      [
+        row('bare request and response', 'echo'),
+        ...(devices === 1 ? [['fdatasync of a page', spread(p50('sync'), 3), spread(p99('sync'), 2), '']] : []),
+        row('shadowctl, created to settled, durable', 'cloud'),
+      ],
+    ),
+  );
+  if (devices === 1) {
+    const bare = median(p50('echo')) + commits * median(p50('sync'));
+    const ratio = median(p50('cloud')) / bare;
+    print(
+      `\n${number(commits)} durable commits per command; p50 ${number(ratio)} x of echo and as many syncs (goal 1.5)`,
+    );
+  } else {
+    print(
+      `\nratio: ${number(median(perSecond('cloud')) / median(perSecond('echo')))} x of the bare throughput (goal 0.6)`,
+    );
+  }
+}
+
+/** One request for all, until the last answer is settled. */
+async function group(repetitions: number, devices: number): Promise<void> {
+  print(`\n## A group of ${devices}: until the last answer is settled\n`);
+  const [echo, cloud] = [await open('direct-echo', devices, 'all'), await open('direct-cloud', devices, 'all')];
+  await echo.ask({ group: 'all' });
+  await cloud.ask({ group: 'all' });
+  const results = await interleave<number>(repetitions, {
+    echo: () => echo.ask({ group: 'all' }),
+    cloud: () => cloud.ask({ group: 'all' }),
+  });
+  await echo.close();
+  await cloud.close();
+  const rows = Object.entries({ echo: 'bare fan-out', cloud: 'shadowctl, each member settled, durable' });
+  print(
+    table(
+      ['', 'ms (lowest to highest)'],
+      rows.map(([name, words]) => [words, spread(results[name] ?? [], 0)]),
+    ),
+  );
+  print(`\nratio: ${number(median(results['cloud'] ?? []) / median(results['echo'] ?? []))} x of the bare fan-out`);
+}
+
+const names = process.argv.slice(2).filter((argument) => argument in PARTS);
+const at = process.argv.indexOf('--repetitions');
+const repetitions = at < 0 ? 5 : Number(process.argv[at + 1]);
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+print(`# bench direct\n\n${machine()}, ${new Date().toISOString().slice(0, 10)}, ${repetitions} repetitions`);
+for (const [name, run] of Object.entries(PARTS)) if (names.length === 0 || names.includes(name)) await run(repetitions);
+process.exit(0);
