@@ -170,7 +170,9 @@ test('nothing ends while answers do not reach us, and then they get time to arri
   told.pass(400_000);
   expect(told.seen.get(id)).toMatchObject({ status: 'sent', statusReason: 'unverified' });
   told.tell({ type: 'link', up: true });
+  told.pass(DIRECT_SETTINGS.verifyMs - 1);
   expect(told.status(id)).toBe('sent');
+  expect(told.effects.filter((each) => each.at >= each.effect.request.expiresAt)).toEqual([]);
   told.answer(id, 'succeeded');
   expect(told.status(id)).toBe('succeeded');
 });
