@@ -24,6 +24,7 @@ interface Principal {
   readonly name: string | undefined;
   readonly policies: readonly Policy[] | undefined;
   readonly attributes: Readonly<Record<string, string>>;
+  readonly verdicts: Readonly<Record<'iot:Publish' | 'iot:Receive', Map<string, boolean>>>;
 }
 
 export interface PolicyRule {
@@ -69,6 +70,9 @@ const THING: Policy = {
   ],
 };
 
+/** Topics of one connection whose verdict is remembered. */
+const VERDICTS_KEPT = 1_000;
+
 /** The organizational unit that `sim certs` writes: an application may do everything, a thing what `THING` says. */
 export const APPLICATION_UNIT = 'application';
 
@@ -97,7 +101,7 @@ export class Access {
   }
 
   publish(client: Connection, topic: string): boolean {
-    return this.#asks(client, 'iot:Publish', `topic/${topic}`);
+    return this.#remembered(client, 'iot:Publish', topic);
   }
 
   subscribe(client: Connection, filter: string): boolean {
@@ -105,7 +109,17 @@ export class Access {
   }
 
   receive(client: Connection, topic: string): boolean {
-    return this.#asks(client, 'iot:Receive', `topic/${topic}`);
+    return this.#remembered(client, 'iot:Receive', topic);
+  }
+
+  /** Policies and variables of a connection stay as they are, and its topics come again and again. */
+  #remembered(client: Connection, action: 'iot:Publish' | 'iot:Receive', topic: string): boolean {
+    const verdicts = this.#principal(client).verdicts[action];
+    let verdict = verdicts.get(topic);
+    if (verdict !== undefined) return verdict;
+    if (verdicts.size >= VERDICTS_KEPT) verdicts.clear();
+    verdicts.set(topic, (verdict = this.#asks(client, action, `topic/${topic}`)));
+    return verdict;
   }
 
   #asks(
@@ -140,17 +154,19 @@ export class Access {
 
   #identify(client: Connection): Principal {
     const socket = client.conn as Partial<TLSSocket>;
-    if (socket.encrypted !== true) return { ...NOBODY, policies: undefined };
+    const verdicts = { 'iot:Publish': new Map<string, boolean>(), 'iot:Receive': new Map<string, boolean>() };
+    if (socket.encrypted !== true) return { ...NOBODY, policies: undefined, verdicts };
     const certificate = socket.getPeerCertificate?.();
     const raw = certificate?.raw;
-    if (certificate === undefined || raw === undefined) return { ...NOBODY, policies: [] };
+    if (certificate === undefined || raw === undefined) return { ...NOBODY, policies: [], verdicts };
     const { CN, OU } = certificate.subject as { CN?: string | string[]; OU?: string | string[] };
     const name = [CN].flat()[0];
     const named = this.#rules.find((rule) => rule.certificate === name);
     const isApplication = [OU].flat().includes(APPLICATION_UNIT);
     const fallback = this.#rules.find((rule) => rule.certificate === '*');
     const policies = named?.policies ?? (isApplication ? [ANYTHING] : (fallback?.policies ?? [THING]));
-    return { id: createHash('sha256').update(raw).digest('hex'), name, policies, attributes: named?.attributes ?? {} };
+    const id = createHash('sha256').update(raw).digest('hex');
+    return { id, name, policies, attributes: named?.attributes ?? {}, verdicts };
   }
 }
 
