@@ -3,6 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DirectSender } from '../support/direct-sender.ts';
+import { thing } from '../support/test-device.ts';
 
 /** The examples of docs/device-guide.md, as a reader would run them: against the built package. */
 
@@ -51,4 +53,40 @@ test('the model of the guide compiles', async () => {
   const { compileModel } = await import('../../src/protocol/model-schema.ts');
   const model = blocks.find(({ language, code }) => language === 'json' && code.includes('"$id"'));
   expect(compileModel(JSON.parse(model?.code ?? ''))).toMatchObject({ ok: true, value: { id: 'fan@1' } });
+});
+
+test('the direct command of the guide opens the door, and says so when the bolt is stuck', async () => {
+  const { composeDevice } = await import('../../src/compose-device.ts');
+  const { startSimulator } = await import('../../simulators/testing.ts');
+  const code = blocks.find((block) => block.language === 'ts' && block.code.includes('onCommand'))?.code ?? '';
+  const cloud = await startSimulator();
+  const sender = await DirectSender.connect(cloud.mqttUrl, 'door');
+  const device = composeDevice({ thingName: thing('door'), shadows: [], mqtt: { url: cloud.mqttUrl } });
+  if (!device.ok) throw new Error(device.problem.message);
+  const door = {
+    locked: true,
+    stuck: false,
+    open() {
+      door.locked = door.stuck;
+      return Promise.resolve(!door.stuck);
+    },
+  };
+  // What the guide shows is JavaScript as well.
+   
+  new Function('device', 'door', code)(device.value, door);
+  await device.value.start();
+
+  const open = (id: string) => sender.send({ id, name: 'unlock', args: { visitor: 'Ada' } });
+  expect(await open('c1')).toEqual({
+    id: 'c1',
+    status: 'succeeded',
+    result: { openFor: 'Ada' },
+    state: { locked: false },
+  });
+  door.stuck = true;
+  expect(await open('c2')).toMatchObject({ status: 'failed', problem: { code: 'jammed' }, state: { locked: true } });
+
+  await device.value.stop();
+  await sender.end();
+  await cloud.stop();
 });
