@@ -1,4 +1,4 @@
-import type { ShadowEvent } from '../core/reconcile/next.ts';
+import type { ShadowEvent } from '../core/reconcile/shadow-event.ts';
 import { newestStampS } from '../core/reconcile/plan.ts';
 import type { AcceptedPatch, DeviceView } from '../core/reconcile/view.ts';
 import type { GetAccepted, ShadowMessage, UpdateAccepted } from '../protocol/shadow-messages.ts';

@@ -5,7 +5,8 @@ import { valueAt } from '../core/json/json-pointer.ts';
 import type { Model } from '../core/model/model.ts';
 import type { ReconcileLimits } from '../core/reconcile/limits.ts';
 import { mapMemory, nudged, rearmed, type Memory } from '../core/reconcile/memory.ts';
-import { next, type ShadowEvent } from '../core/reconcile/next.ts';
+import { next } from '../core/reconcile/next.ts';
+import type { ShadowEvent } from '../core/reconcile/shadow-event.ts';
 import {
   initialState,
   nextDue,

@@ -1,0 +1,107 @@
+import { askNow, newIncarnation } from './asking.ts';
+import { reportAccepted } from './reporting.ts';
+import type { ShadowEvent } from './shadow-event.ts';
+import type { Talk } from './talk.ts';
+import { advanced, type AcceptedPatch } from './view.ts';
+
+/** Following the document from patch to patch: in order, and by a get where one is missing. */
+
+/** Patches kept while their predecessors are missing; beyond that a get is due anyway. */
+const HELD_MAX = 32;
+
+/** Somebody's update was accepted, perhaps ours. */
+export function accepted(talk: Talk, patch: AcceptedPatch): void {
+  const draft = talk.draft;
+  const own = draft.report !== undefined && patch.clientToken === draft.report.token;
+  if (own) reportAccepted(talk, patch);
+  if (!draft.synced || draft.view === undefined) {
+    // Known only after the get: the first one of a connection, or the one that follows a creation.
+    if (draft.synced) askNow(talk);
+    return hold(talk, patch);
+  }
+  if (patch.version <= draft.view.version) return;
+  hold(talk, patch);
+  drain(talk);
+  if (draft.held.length > 0) waitForGap(talk);
+}
+
+function hold(talk: Talk, patch: AcceptedPatch): void {
+  const held = talk.draft.held.filter(({ version }) => version !== patch.version);
+  const at = held.findIndex(({ version }) => version > patch.version);
+  held.splice(at < 0 ? held.length : at, 0, patch);
+  talk.draft.held = held.slice(-HELD_MAX);
+}
+
+/** Applies what comes next in order and drops what is older than the view. */
+export function drain(talk: Talk): void {
+  const draft = talk.draft;
+  let view = draft.view;
+  if (view === undefined) return;
+  let taken = 0;
+  for (const patch of draft.held) {
+    if (patch.version > view.version + 1) break;
+    taken += 1;
+    if (patch.version <= view.version) continue;
+    view = advanced(view, patch);
+    draft.view = view;
+    wokenBy(talk, patch);
+  }
+  if (taken > 0) draft.held = draft.held.slice(taken);
+  if (draft.awaiting !== undefined && draft.awaiting <= view.version) {
+    draft.woken = Math.max(draft.woken, draft.awaiting);
+    delete draft.awaiting;
+    talk.want('answer');
+  }
+  if (draft.awaiting === undefined && draft.held.length === 0) delete talk.timers.gap;
+}
+
+function wokenBy(talk: Talk, { version, clientToken, desired, reported }: AcceptedPatch): void {
+  const draft = talk.draft;
+  if (talk.isOurs(clientToken)) {
+    // An adoption: the next look finds the new wish fulfilled.
+    if (desired !== undefined) talk.want('look');
+    return;
+  }
+  if (desired !== undefined) {
+    draft.woken = Math.max(draft.woken, version);
+    if (desired !== null) talk.effects.push({ type: 'rearm', desired });
+    talk.want('answer');
+  } else if (reported === undefined) {
+    talk.effects.push({ type: 'nudge' });
+  }
+  // Somebody else wrote what only the device knows: look, and put it right.
+  if (reported !== undefined) talk.want('look');
+}
+
+/** A wake-up call, no more: what is desired says the document. */
+export function delta(talk: Talk, { version, clientToken }: Extract<ShadowEvent, { type: 'delta' }>): void {
+  const draft = talk.draft;
+  // Our own reports cause deltas too (R61, R106).
+  if (talk.isOurs(clientToken) || version <= draft.woken) return;
+  if (draft.synced && draft.view !== undefined && version <= draft.view.version) {
+    draft.woken = version;
+    return talk.want('answer');
+  }
+  draft.awaiting = Math.max(draft.awaiting ?? 0, version);
+  if (draft.synced) waitForGap(talk);
+}
+
+/** A get, if what is missing does not come soon. */
+export function waitForGap(talk: Talk): void {
+  talk.timers.gap ??= talk.in(talk.context.limits.gapMs);
+}
+
+/** The shadow is gone, or it is an old tale. */
+export function deleted(talk: Talk, version: number): void {
+  const draft = talk.draft;
+  if (draft.link === 'down') return;
+  // A deletion of what is no longer there (B10): the get below tells.
+  if (draft.view === undefined || version >= draft.view.version) {
+    if (draft.view !== undefined) newIncarnation(talk);
+    delete draft.view;
+    delete draft.outcome;
+    draft.synced = false;
+  }
+  delete draft.ask;
+  askNow(talk);
+}
