@@ -72,7 +72,7 @@ test('the direct command of the guide opens the door, and says so when the bolt 
     },
   };
   // What the guide shows is JavaScript as well.
-   
+
   new Function('device', 'door', code)(device.value, door);
   await device.value.start();
 
