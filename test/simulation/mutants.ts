@@ -393,8 +393,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     mistake: 'retries without backoff',
-    finds: ['I13', 'I12', 'I3'],
-    from: 6,
+    finds: ['I13', 'I12', 'I1'],
+    from: 60,
     replace: () =>
       vi.doMock('../../src/core/reconcile/backoff.ts', async (original) => {
         const real = await original<typeof BackoffModule>();

@@ -4,7 +4,7 @@ import { PRODUCTION } from '../../simulators/world/production.ts';
 import { Runner } from '../../simulators/world/run-seed.ts';
 
 /** What CI spends: the same seeds every time, about a minute on two cores. The nightly count is `npm run simulate -- --seeds 50000`. */
-const SEEDS = 300;
+const SEEDS = 400;
 
 const runner = new Runner();
 
