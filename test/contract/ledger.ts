@@ -5,10 +5,12 @@ import type { CommandStatus } from '../../src/core/command/command.ts';
 import { tokenOf } from '../../src/core/command/write.ts';
 import type { JsonObject } from '../../src/core/json/json.ts';
 import { inScope, type Scope } from '../../src/core/access/decide.ts';
+import { DIRECT_PLACE } from '../../src/core/direct/place.ts';
 import { shadowKey, type ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
 import type { CommandFilter, DriftFilter, Ledger } from '../../src/ports/ledger.ts';
 import {
   aCommand,
+  aDirect,
   aDrift,
   aLine,
   aPresence,
@@ -316,6 +318,54 @@ export function describeLedger(name: string, open: () => Promise<LedgerUnderTest
           }),
           { numRuns: 60 },
         );
+      });
+    });
+
+    describe('direct commands', () => {
+      const thingName = 'door-1' as ThingName;
+
+      test('stand beside the shadows of their thing, and survive a restart with all they hold', async () => {
+        const first = aDirect(1, { sequence: { key: 'bolt', number: 1 }, group: { name: 'doors', abortAfter: 3 } });
+        const sent = next(first, { status: 'sent', attempts: 1, sentAt: at(5) });
+        const ended = aDirect(2, { status: 'timed_out', endedAt: at(9), problem: { code: 'no_answer', message: '' } });
+        const done = aDirect(3, { status: 'succeeded', endedAt: at(9), result: { __proto__: [null] } });
+        const shadow = aCommand(4, { ref: { thingName } });
+        await commit(ledger, stored(first), stored(ended), stored(done), stored(shadow), line(aLine(shadow)));
+        await commit(ledger, stored(sent), { type: 'sequence', thingName, key: 'bolt', number: 4 });
+        await commit(ledger, { type: 'sequence', thingName, key: 'bolt', number: 2 });
+        for (const restarted of [false, true]) {
+          const each = restarted ? await under.reopen() : ledger;
+          expect(await got(each.direct(thingName))).toEqual({
+            open: [sent],
+            ended: [ended],
+            sequences: new Map([['bolt', 2]]),
+          });
+          expect(await got(each.command(done.id))).toEqual(done);
+          expect((await got(each.shadow({ thingName }))).open).toEqual([shadow]);
+          const page = { limit: 10 };
+          expect((await got(each.commands({ thingName }, page))).items).toEqual([shadow, done, ended, sent]);
+          expect((await got(each.shadows(page))).items).toEqual([{ thingName }]);
+          expect((await got(each.openShadows(page))).items.map(({ ref: { shadowName } }) => shadowName)).toEqual([
+            undefined,
+            DIRECT_PLACE,
+          ]);
+          expect((await got(each.overview())).shadows).toMatchObject({ total: 1, pending: 1 });
+        }
+      });
+
+      test('nothing is known of a thing that never got one', async () =>
+        expect(await got(ledger.direct(thingName))).toEqual({ open: [], ended: [], sequences: new Map() }));
+
+      test('a stale revision is refused as for every command', async () => {
+        const command = aDirect(1);
+        await commit(ledger, stored(next(command, { status: 'sent' })));
+        expect(await code(ledger.commit([stored(command)]))).toBe('ledger_stale');
+      });
+
+      test('ended ones are pruned like all others', async () => {
+        await commit(ledger, stored(aDirect(1, { status: 'succeeded', endedAt: at(1) })), stored(aDirect(2)));
+        expect(await got(ledger.prune(at(10), 10))).toBe(1);
+        expect((await got(ledger.direct(thingName))).open).toHaveLength(1);
       });
     });
 

@@ -1,4 +1,5 @@
-import type { AnyCommand } from '../../src/core/direct/direct-command.ts';
+import type { AnyCommand, DirectCommand } from '../../src/core/direct/direct-command.ts';
+import { directRef } from '../../src/core/direct/place.ts';
 import type { CommandId, EpochMs, FieldPointer, ThingName, WriteId } from '../../src/core/brand.ts';
 import type { Command } from '../../src/core/command/command.ts';
 import type { Write } from '../../src/core/command/write.ts';
@@ -45,6 +46,24 @@ export function aCommand(number: number, changes: Partial<Command> = {}): Comman
     policy: { applyWithinMs: 60_000, expiresAt: at(600_000 + number), whenOffline: 'wait', onEnd: 'restore' },
     status: 'queued',
     clock: { leftMs: 60_000 },
+    revision: 1,
+    ...changes,
+  };
+}
+
+export function aDirect(number: number, changes: Partial<DirectCommand> = {}): DirectCommand {
+  return {
+    id: commandId(number),
+    kind: 'direct',
+    ref: directRef('door-1' as ThingName),
+    author: 'app',
+    createdAt: at(number),
+    name: 'open',
+    args: { visitor: 'Ada' },
+    policy: { applyWithinMs: 60_000, expiresAt: at(300_000 + number), whenOffline: 'wait' },
+    status: 'queued',
+    clock: { leftMs: 60_000 },
+    attempts: 0,
     revision: 1,
     ...changes,
   };
