@@ -25,6 +25,8 @@ export interface DemoOptions {
 
 const MQTT_PORT = 1883;
 const HTTP_PORT = 8080;
+/** The data plane of the shadow service. */
+const DATA_PORT = 8081;
 
 /** Everything on loopback, each part a process of its own; ends in order whatever happens. */
 export async function runDemo(cli: Cli, options: DemoOptions): Promise<Result<ExitCode>> {
@@ -99,7 +101,10 @@ async function startWorld(
   const { output } = cli;
   output.talk(output.talkColor.bold('shadowctl demo: a local cloud on loopback, each part its own process'));
   const mqtt = mqttPort ?? (await usualPortOrAny(MQTT_PORT));
-  const simulator = await world.start('simulator', () => ['sim', '--mqtt', `127.0.0.1:${mqtt}`]);
+  const data = await usualPortOrAny(DATA_PORT);
+  const simulator = await world.start('simulator', () => [
+    ...['sim', '--mqtt', `127.0.0.1:${mqtt}`, '--http', `127.0.0.1:${data}`],
+  ]);
   if (!simulator.ok) return simulator;
   const broker = String(simulator.value.facts['mqtt']);
   output.talk(`  simulator  ${broker}   broker and shadow service`);
