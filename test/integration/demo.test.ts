@@ -1,15 +1,16 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
+import { createColors } from 'picocolors';
 import { describe, expect, test } from 'vitest';
+import type { Played } from '../../src/cli/demo/play.ts';
+import { playedTable } from '../../src/cli/demo/show.ts';
+import { displayWidth } from '../../src/cli/output/table.ts';
 import { eventually } from '../support/eventually.ts';
 import { shadowctl, startShadowctl, type Started } from '../support/shadowctl.ts';
 
 const FREE_PORTS = ['--mqtt-port', '0', '--http-port', '0'];
 
-interface PlayedCommand {
-  readonly command: { shadow: string; verdict: string; status: string; noop?: boolean; fields: { code?: string }[] };
-  readonly asExpected: boolean;
-}
+const PLAIN = createColors(false);
 
 function answers(url: string): Promise<boolean> {
   const { hostname, port } = new URL(url);
@@ -55,33 +56,53 @@ describe('the demo', () => {
     const demo = startShadowctl(['demo', '--once', '--json', ...FREE_PORTS]);
     const { code, stdout, stderr } = await demo.ended;
     expect(stderr).toBe('');
-    const { commands } = JSON.parse(stdout) as { commands: PlayedCommand[] };
+    const { commands } = JSON.parse(stdout) as { commands: Played[] };
     const outcome = commands.map(({ command }) => `${command.shadow} ${command.verdict} ${command.status}`);
     expect(outcome).toEqual([
       'room-heater succeeded succeeded',
       'room-heater succeeded succeeded',
       'lobby-bulb/light succeeded succeeded',
       'room-heater failed failed',
+      'front-door/(direct) succeeded succeeded',
+      'room-heater/(direct) succeeded succeeded',
+      'lobby-bulb/(direct) succeeded succeeded',
+      'pump-motor/(direct) failed failed',
+      'pump-motor/(direct) succeeded succeeded',
+      'pump-motor/(direct) withdrawn cancelled',
+      'pump-motor/(direct) failed failed',
+      'pump-motor/(direct) succeeded succeeded',
+      'pump-motor/(direct) succeeded succeeded',
+      'garage-bulb/(direct) succeeded succeeded',
+      'lobby-bulb/(direct) succeeded succeeded',
       'pump-motor withdrawn superseded',
       'pump-motor succeeded succeeded',
       'front-door timed_out timed_out',
       'garage-bulb timed_out expired',
     ]);
-    expect(commands.map(({ command }) => command.noop === true)).toEqual([
-      ...[false, true, false, false, false, false, false, false],
-    ]);
-    expect(commands[3]?.command.fields[0]?.code).toBe('out_of_range');
+    const noops = commands.flatMap(({ command }, index) =>
+      command.kind === 'shadow' && command.noop === true ? [index] : [],
+    );
+    expect(noops).toEqual([1]);
+    expect(commands[3]?.command).toMatchObject({ fields: [{ code: 'out_of_range' }] });
+    expect(commands[7]?.command).toMatchObject({ name: 'stop', statusReason: 'not_running', state: { rpm: 0 } });
+    // Asked twice before the motor could answer, and started once: a second start would be refused.
+    const started = commands[8]?.command;
+    expect(started?.kind === 'direct' && started.attempts).toBeGreaterThan(1);
+    expect(commands[10]?.command).toMatchObject({ name: 'stop', statusReason: 'out_of_order', state: { rpm: 100 } });
+    const narrow = playedTable(commands, { color: PLAIN, width: 80 }).split('\n');
+    expect(narrow.filter((line) => displayWidth(line) > 80 || line.includes('…'))).toEqual([]);
     expect(code).toBe(0);
-  }, 60_000);
+  }, 120_000);
 
   test('prints a table of commands with verdicts for people', async () => {
     const { stdout, stderr, code } = await shadowctl(['demo', '--once', ...FREE_PORTS]);
     expect(stdout.trim().split('\n')[0]).toMatch(/^VERDICT +STATUS +SHADOW +WISH +AFTER +WHY$/);
-    expect(stdout.trim().split('\n')).toHaveLength(9);
+    expect(stdout.trim().split('\n')).toHaveLength(20);
     expect(stderr).toContain('shadowctl set room-heater /targetC=21.5');
+    expect(stderr).toContain('shadowctl send pump-motor start --sequence run');
     expect(stderr).toContain('every verdict as it should be');
     expect(code).toBe(0);
-  }, 60_000);
+  }, 120_000);
 
   test('ends every process of it at Ctrl-C, with exit code 130', async () => {
     const demo = startShadowctl(['demo', ...FREE_PORTS]);

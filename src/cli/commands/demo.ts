@@ -29,5 +29,5 @@ const HELP = `
 Runs on loopback only, needs no account, and leaves nothing behind.
 
 Examples:
-  $ shadowctl demo --once      every verdict once; exit code 0 if each is as it should be
+  $ shadowctl demo --once      every verdict, actions and a group; exit code 0 if each is as it should be
   $ shadowctl demo             the same, and then stays up for you to play with`;

@@ -12,15 +12,15 @@ export interface DemoDevice {
 
 export const DEVICES: readonly DemoDevice[] = [
   device('heater', 'heater', 'room-heater'),
-  device('bulb', 'bulb', 'lobby-bulb/light'),
+  device('bulb', 'bulb', 'lobby-bulb/light', ['--groups', 'bulbs']),
   device('lock', 'lock', 'front-door'),
   device('motor', 'motor', 'pump-motor'),
-  device('garage bulb', 'bulb', 'garage-bulb'),
+  device('garage bulb', 'bulb', 'garage-bulb', ['--groups', 'bulbs']),
 ];
 
 /** Which model the server holds against a command before it is accepted. */
 export const SERVER_CONFIG: ServerConfig = {
-  groups: {},
+  groups: { bulbs: ['lobby-bulb', 'garage-bulb'] },
   models: [
     { things: '*-heater', model: `${MODELS}heater.json` },
     { things: '*-bulb', shadow: 'light', model: `${MODELS}bulb.json` },
@@ -30,10 +30,13 @@ export const SERVER_CONFIG: ServerConfig = {
   ],
 };
 
-function device(part: string, model: string, shadow: string): DemoDevice {
+function device(part: string, model: string, shadow: string, more: readonly string[] = []): DemoDevice {
   return {
     part,
     shadows: [shadow],
-    args: ({ mqtt, dir }) => ['devices', '--mqtt', mqtt, '--model', model, '--thing', shadow, '--dir', dir],
+    args: ({ mqtt, dir }) => [
+      ...['devices', '--mqtt', mqtt, '--model', model, '--thing', shadow, '--dir', dir],
+      ...more,
+    ],
   };
 }

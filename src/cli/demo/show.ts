@@ -1,3 +1,4 @@
+import type { CommandView } from '../../http/views/command.ts';
 import type { Output } from '../output/output.ts';
 import { table } from '../output/table.ts';
 import { forTerminal, valueForTerminal } from '../output/terminal.ts';
@@ -13,9 +14,10 @@ export function showAsTalk({ talk, talkColor }: Output): Teller {
     scene: (title) => talk(`\n${talkColor.bold(`${(scenes += 1)}. ${title}`)}`),
     change: (change) => talk(`   ${talkColor.dim(CHANGE_WORDS[change.type](change.part))}`),
     sent: (send) => talk(`   ${talkColor.dim('$')} ${asCliCommand(send)}`),
+    cancelled: ({ id }) => talk(`   ${talkColor.dim('$')} shadowctl cancel ${id}`),
     ended: ({ command, asExpected, expected }) => {
       const { sign, paint } = verdictMark(command, talkColor);
-      const reason = why(command);
+      const reason = [askedWords(command), why(command)].filter((words) => words !== '').join('; ');
       const took = spokenDuration(Date.parse(command.endedAt ?? command.createdAt) - Date.parse(command.createdAt));
       talk(
         `   ${paint(`${sign} ${command.status}`)} ${wish(command)} after ${took}${reason === '' ? '' : `: ${reason}`}` +
@@ -33,18 +35,32 @@ const CHANGE_WORDS: Readonly<Record<WorldChange['type'], (part: string) => strin
   start: (part) => `the ${part} starts again`,
 };
 
-function asCliCommand({ thingName, shadowName, desired, applyWithinMs, expiresInMs }: Send): string {
-  const fields = Object.entries(desired).map(([key, value]) => `/${key}=${valueForTerminal(value)}`);
+function askedWords(command: CommandView): string {
+  return command.kind === 'direct' && command.attempts > 1 ? `asked ${command.attempts} times` : '';
+}
+
+function asCliCommand(send: Send): string {
+  const { applyWithinMs, expiresInMs } = send;
   return [
-    'shadowctl set',
-    shadowName === undefined ? thingName : `${thingName}/${shadowName}`,
-    ...fields,
+    ...asked(send),
     ...(applyWithinMs === undefined ? [] : [`--apply-within ${applyWithinMs / 1_000}s`]),
     ...(expiresInMs === undefined ? [] : [`--expires-in ${expiresInMs / 1_000}s`]),
   ].join(' ');
 }
 
-export function playedTable(played: readonly Played[], { color, width }: Output): string {
+function asked(send: Send): string[] {
+  if ('desired' in send) {
+    const { thingName, shadowName, desired } = send;
+    const fields = Object.entries(desired).map(([key, value]) => `/${key}=${valueForTerminal(value)}`);
+    return ['shadowctl set', shadowName === undefined ? thingName : `${thingName}/${shadowName}`, ...fields];
+  }
+  const args = Object.entries(send.args ?? {}).map(([key, value]) => `${key}=${valueForTerminal(value)}`);
+  const to = 'group' in send ? `--group ${send.group}` : send.thingName;
+  const order = 'sequence' in send && send.sequence !== undefined ? [`--sequence ${send.sequence}`] : [];
+  return ['shadowctl send', to, send.action, ...args, ...order];
+}
+
+export function playedTable(played: readonly Played[], { color, width }: Pick<Output, 'color' | 'width'>): string {
   return table({
     width,
     header: color.bold,
@@ -52,9 +68,9 @@ export function playedTable(played: readonly Played[], { color, width }: Output)
       { title: 'VERDICT' },
       { title: 'STATUS' },
       { title: 'SHADOW' },
-      { title: 'WISH', flexible: true },
+      { title: 'WISH', flexible: true, wrap: true },
       { title: 'AFTER', align: 'right' },
-      { title: 'WHY', flexible: true, wrap: true },
+      { title: 'WHY', below: true },
     ],
     rows: played.map(({ command, asExpected, expected }) => {
       const { sign, paint } = verdictMark(command, color);
