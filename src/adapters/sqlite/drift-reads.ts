@@ -4,19 +4,10 @@ import type { DriftCause, DriftEntry } from '../../core/drift/drift.ts';
 import { ok, type Result } from '../../core/result.ts';
 import type { DriftCounts, DriftFilter, Page, PageRequest } from '../../ports/ledger.ts';
 import { anyScope, scopeCondition } from './scope-condition.ts';
-import { columnText, cursorOf, fromBody, pageOf, parseCursor, type CursorValue } from './rows.ts';
+import { columnText, cursorOf, fromBody, pageOf, parseCursor, shadowColumn, type CursorValue } from './rows.ts';
 import { StatementCache } from './statement-cache.ts';
 
 type Sort = NonNullable<DriftFilter['sort']>;
-
-interface DriftRow {
-  readonly thing: string;
-  readonly shadow: string;
-  readonly field: string;
-  readonly first_seen_at: number;
-  readonly flaps: number;
-  readonly body: string;
-}
 
 /** The columns that order a list; the last three make every row's place unique. */
 const ORDERS: Readonly<Record<Sort, { readonly by?: 'first_seen_at' | 'flaps'; readonly down: boolean }>> = {
@@ -26,7 +17,14 @@ const ORDERS: Readonly<Record<Sort, { readonly by?: 'first_seen_at' | 'flaps'; r
   flaps: { by: 'flaps', down: true },
 };
 
-const LISTED = 'SELECT thing, shadow, field, first_seen_at, flaps, body FROM drift';
+/** The values of the columns that order a list by, as they are stored. */
+function placeOf(entry: DriftEntry, by: 'first_seen_at' | 'flaps' | undefined): CursorValue[] {
+  const key = [entry.ref.thingName, shadowColumn(entry.ref), columnText(entry.field)];
+  if (by === undefined) return key;
+  return [by === 'flaps' ? entry.flaps : entry.firstSeenAt, ...key];
+}
+
+const LISTED = 'SELECT body FROM drift';
 
 export class DriftReads {
   readonly #sql: StatementCache;
@@ -49,16 +47,18 @@ export class DriftReads {
       ]);
     }
     const order = columns.map((column) => `${column} ${down ? 'DESC' : 'ASC'}`).join(', ');
-    const rows = this.#sql.all<DriftRow>(`${LISTED} ${clause(where)} ORDER BY ${order} LIMIT ?`, [
+    const bodies = this.#sql.column<string>(`${LISTED} ${clause(where)} ORDER BY ${order} LIMIT ?`, [
       ...valuesOf(where),
       page.limit + 1,
     ]);
+    // One text is read faster than fifty.
+    const entries = fromBody<readonly DriftEntry[]>(`[${bodies.join(',')}]`);
     return ok(
       pageOf(
-        rows,
+        entries,
         page,
-        ({ body }) => fromBody<DriftEntry>(body),
-        ({ thing, shadow, field, ...row }) => cursorOf([...(by === undefined ? [] : [row[by]]), thing, shadow, field]),
+        (entry) => entry,
+        (entry) => cursorOf(placeOf(entry, by)),
       ),
     );
   }

@@ -14,6 +14,13 @@ export class StatementCache {
     return this.#prepared(sql).all(...values) as Row[];
   }
 
+  /** The first column of every row. */
+  column<T>(sql: string, values: readonly Value[]): readonly T[] {
+    return this.#prepared(sql)
+      .pluck()
+      .all(...values) as T[];
+  }
+
   /** The first column of the first row. */
   pluck<T>(sql: string, values: readonly Value[]): T | undefined {
     const row = this.#prepared(sql)

@@ -1,6 +1,7 @@
 import type { DriftCause, DriftEntry, IgnoreRule } from '../../core/drift/drift.ts';
 import type { JsonValue } from '../../core/json/json.ts';
-import { compact, instant, type PageView, type ShadowRefView, shadowRefView } from './parts.ts';
+import { shadowKey } from '../../core/shadow/shadow-ref.ts';
+import { compact, instant, type PageView, type ShadowRefView } from './parts.ts';
 
 export interface DriftView extends ShadowRefView {
   readonly field: string;
@@ -70,14 +71,29 @@ export interface IgnoreRuleView {
   readonly expiresAt?: string;
 }
 
-export function driftView({ ref, acknowledged, incarnation: _, ...entry }: DriftEntry): DriftView {
+/** Member by member: a page has many rows, and objects that are spread and picked apart cost as much as its query. */
+export function driftView(entry: DriftEntry): DriftView {
+  const { ref, acknowledged } = entry;
   return compact({
-    ...shadowRefView(ref),
-    ...entry,
+    thingName: ref.thingName,
+    shadowName: ref.shadowName,
+    shadow: shadowKey(ref),
+    field: entry.field,
+    desired: entry.desired,
+    reported: entry.reported,
+    differs: entry.differs,
+    cause: entry.cause,
+    detail: entry.detail,
     firstSeenAt: instant(entry.firstSeenAt),
     lastAgreedAt: instant(entry.lastAgreedAt),
-    seenAt: instant(entry.seenAt),
+    flaps: entry.flaps,
+    commandId: entry.commandId,
+    author: entry.author,
+    endedCommandId: entry.endedCommandId,
     acknowledged: acknowledged === undefined ? undefined : { ...acknowledged, at: instant(acknowledged.at) },
+    ignoredBy: entry.ignoredBy,
+    version: entry.version,
+    seenAt: instant(entry.seenAt),
   });
 }
 
