@@ -1,4 +1,6 @@
+import type { EpochMs } from '../../src/core/brand.ts';
 import type { Write } from '../../src/core/command/write.ts';
+import type { DirectCommand } from '../../src/core/direct/direct-command.ts';
 import type { Model } from '../../src/core/model/model.ts';
 import type { ThingPlan } from '../workload/plan.ts';
 import type { Sighting } from '../world/sighting.ts';
@@ -16,8 +18,12 @@ export interface CheckContext {
   readonly things: readonly ThingPlan[];
   readonly history: ServiceHistory;
   modelOf(key: string): Model;
+  /** True service time. */
+  serviceNow(): EpochMs;
   /** The write as it stands in the ledger, durably. */
   durableWrite(token: string): Write | undefined;
+  /** The direct command as it stands there. */
+  durableDirect(id: string): DirectCommand | undefined;
   violated(words: string): void;
 }
 

@@ -1,9 +1,12 @@
 import { ackDurable } from './ack-durable.ts';
+import { atMostOnce } from './at-most-once.ts';
 import { bounded } from './bounded.ts';
 import type { MakeChecker } from './checker.ts';
 import { deadlineTruth } from './deadline-truth.ts';
+import { directVerdict } from './direct-verdict.ts';
 import { eventStream } from './event-stream.ts';
 import { idempotentApi } from './idempotent-api.ts';
+import { inTime } from './in-time.ts';
 import { legalStates } from './legal-states.ts';
 import { noGhost } from './no-ghost.ts';
 import { noLostUpdate } from './no-lost-update.ts';
@@ -13,6 +16,7 @@ import { quiescent } from './quiescent.ts';
 import { readYourWrites } from './read-your-writes.ts';
 import { recover } from './recover.ts';
 import { reportTruth } from './report-truth.ts';
+import { sequenceOrder } from './sequence-order.ts';
 import { successEvidence } from './success-evidence.ts';
 import { versionOrder } from './version-order.ts';
 
@@ -23,6 +27,7 @@ import { versionOrder } from './version-order.ts';
 export const CHECKERS: Readonly<Record<string, MakeChecker>> = {
   'I2 NoStaleApply': noStaleApply,
   'I3 ReportTruth': reportTruth,
+  'I4 AtMostOnceEffect': atMostOnce,
   'I5 AckDurable': ackDurable,
   'I6 NoGhost': noGhost,
   'I7 LegalStates': legalStates,
@@ -37,4 +42,7 @@ export const CHECKERS: Readonly<Record<string, MakeChecker>> = {
   'I19 Recover': recover,
   'I20 ReadYourWrites': readYourWrites,
   'I21 Stream': eventStream,
+  'I23 SequenceOrder': sequenceOrder,
+  'I24 InTime': inTime,
+  'I25 DirectVerdict': directVerdict,
 };

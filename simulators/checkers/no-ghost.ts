@@ -2,19 +2,37 @@ import { isJsonObject, member, type JsonObject, type JsonValue } from '../../src
 import { parseShadowTopic } from '../../src/protocol/topics.ts';
 import { SERVER } from '../workload/draw-plan.ts';
 import type { MakeChecker } from './checker.ts';
+import type { SequenceNumber } from '../../src/core/direct/messages.ts';
+import { requestOnWire } from './direct-wire.ts';
 import { same } from './service-history.ts';
 
 /**
  * I6: what the server puts on the wire is in its ledger first, durably and with this very content; it writes desired only,
  * and never deletes; what must be guarded carries its version. A device writes desired only to adopt a local change, guarded by a version.
+ * A request for an action is in the ledger, too; a device answers for itself.
  */
-export const noGhost: MakeChecker = ({ durableWrite, things, violated }) => {
+export const noGhost: MakeChecker = ({ durableWrite, durableDirect, things, violated }) => {
   const members = new Set<string>(things.flatMap(({ kind, thingName }) => (kind === 'member' ? [thingName] : [])));
   return {
     see(_atMs, sighting) {
       if (sighting.type !== 'wire') return;
       const { client, topic, payload } = sighting;
       if (client !== SERVER && !members.has(client)) return;
+      if (client === SERVER && topic.startsWith('cmd/')) {
+        const request = requestOnWire(sighting);
+        const command = request === undefined ? undefined : durableDirect(request.id);
+        if (request === undefined || command === undefined) {
+          return violated(`no direct command in the ledger for ${payload}`);
+        }
+        const { ref, name, args, sequence } = command;
+        const place = topic === `cmd/${ref.thingName}/req`;
+        const isSame = request.name === name && same(request.args, args) && sameNumber(request.sequence, sequence);
+        if (!place || !isSame) {
+          violated(`on the wire to ${topic} ${payload}, in the ledger ${JSON.stringify(command)}`);
+        }
+        return;
+      }
+      if (topic === `cmd/${client}/resp`) return;
       const parsed = parseShadowTopic(topic);
       if (parsed === undefined) return violated(`${client} published to ${topic}`);
       if (parsed.kind === 'get') return;
@@ -42,3 +60,7 @@ export const noGhost: MakeChecker = ({ durableWrite, things, violated }) => {
     },
   };
 };
+
+function sameNumber(left: SequenceNumber | undefined, right: SequenceNumber | undefined): boolean {
+  return left?.key === right?.key && left?.number === right?.number;
+}

@@ -1,3 +1,4 @@
+import type { DirectCommand } from '../../src/core/direct/direct-command.ts';
 import { tokenOf, type Write } from '../../src/core/command/write.ts';
 import { problem, type ProblemCode } from '../../src/core/problem.ts';
 import { fail, type Result } from '../../src/core/result.ts';
@@ -12,6 +13,8 @@ export interface Store {
   readonly ledger: Ledger;
   /** Every write that is durable, by token: what an onlooker with access to the disk would see. */
   readonly writes: Map<string, Write>;
+  /** The same for direct commands, by id, as each was last stored. */
+  readonly directs: Map<string, DirectCommand>;
   /** Trouble at the moment. */
   refusing: 'ledger_full' | 'ledger_unavailable' | undefined;
   /** Share of calls that fail with `ledger_unavailable`. */
@@ -55,12 +58,15 @@ export function openSimulatedLedger(options: {
     store.busy += 1;
     const receipt = await store.ledger.commit(changes);
     store.busy -= 1;
-    if (receipt.ok) for (const change of changes) if (change.type === 'write') remember(change.write);
+    if (receipt.ok) for (const change of changes) remember(change);
     return receipt;
   }
 
-  function remember(write: Write): void {
-    store.writes.set(tokenOf(write.id), write);
+  function remember(change: LedgerChange): void {
+    if (change.type === 'write') store.writes.set(tokenOf(change.write.id), change.write);
+    if (change.type === 'command' && change.command.kind === 'direct') {
+      store.directs.set(change.command.id, change.command);
+    }
   }
 
   function trouble(): ProblemCode | undefined {

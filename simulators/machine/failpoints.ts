@@ -19,17 +19,28 @@ export const FAILPOINTS = [
   'server.afterPublish',
 ] as const;
 
+/** Those of direct commands; armed only where a run has them. */
+export const DIRECT_FAILPOINTS = [
+  'device.beforeAction',
+  'device.afterAction',
+  'device.beforeAnswer',
+  'device.afterAnswer',
+  'server.beforeRequest',
+  'server.afterRequest',
+] as const;
+
+export type DirectFailpoint = (typeof DIRECT_FAILPOINTS)[number];
 export type Failpoint = (typeof FAILPOINTS)[number];
 
 export class Failpoints {
   readonly #armed = new Map<string, number>();
-  readonly #fired: (point: Failpoint, processName: string) => void;
+  readonly #fired: (point: Failpoint | DirectFailpoint, processName: string) => void;
 
-  constructor(fired: (point: Failpoint, processName: string) => void) {
+  constructor(fired: (point: Failpoint | DirectFailpoint, processName: string) => void) {
     this.#fired = fired;
   }
 
-  arm(processName: string, point: Failpoint, visit: number): void {
+  arm(processName: string, point: Failpoint | DirectFailpoint, visit: number): void {
     this.#armed.set(`${processName} ${point}`, visit);
   }
 
@@ -38,7 +49,7 @@ export class Failpoints {
   }
 
   /** True on the visit it was armed for: whoever asks must die now. */
-  hit(processName: string, point: Failpoint): boolean {
+  hit(processName: string, point: Failpoint | DirectFailpoint): boolean {
     if (this.#armed.size === 0) return false;
     const key = `${processName} ${point}`;
     const left = this.#armed.get(key);

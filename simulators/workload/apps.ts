@@ -3,12 +3,13 @@ import { VERDICT_OF } from '../../src/core/command/command.ts';
 import type { CommandAction, CreateCommand } from '../../src/cloud/cloud.ts';
 import type { SeededRandom } from '../time/seeded-random.ts';
 import type { Environment } from '../world/environment.ts';
+import { lookedAt } from '../world/sighting.ts';
 import type { ServerMachine } from '../world/server-machine.ts';
+import { answerOf, isWorthRepeating } from './patience.ts';
 import type { Step } from './plan.ts';
 
 type CommandStep = Extract<Step, { do: 'command' }>;
 
-const PATIENCE_MS = 15_000;
 const RETRY_MS = 2_000;
 const ATTEMPTS_MAX = 30;
 const HEALED_ATTEMPTS_MAX = 200;
@@ -73,8 +74,7 @@ export class Apps {
     const { api } = this.#server;
     const found = api === undefined ? undefined : await this.#answer(api.command(id));
     if (found === undefined) return false;
-    if (!found.ok) this.#environment.emit({ type: 'looked', id, problem: found.problem.code });
-    else if (found.value.kind === 'shadow') this.#environment.emit({ type: 'looked', id, command: found.value });
+    this.#environment.emit(found.ok ? lookedAt(found.value) : { type: 'looked', id, problem: found.problem.code });
     return found.ok || found.problem.code === 'command_not_found';
   }
 
@@ -113,22 +113,14 @@ export class Apps {
     }
     const code = answer?.problem.code;
     if (code !== undefined) emit({ type: 'created', request, problem: code });
-    const again =
-      code === undefined || code.startsWith('ledger_') || code === 'internal' || code.startsWith('transport_');
-    if (!again || attempt >= (healed() ? HEALED_ATTEMPTS_MAX : ATTEMPTS_MAX)) return undefined;
+    if (!isWorthRepeating(code) || attempt >= (healed() ? HEALED_ATTEMPTS_MAX : ATTEMPTS_MAX)) return undefined;
     coverage.hit('api.retried');
     await new Promise<void>((resolve) => this.#environment.after(RETRY_MS + this.#random.integer(0, 500), resolve));
     return this.#create(nth, request, attempt + 1);
   }
 
-  /** The answer, or nothing when the server died or took too long: the caller does not know what happened. */
   #answer<T>(call: Promise<T>): Promise<T | undefined> {
-    const { process } = this.#server;
-    return new Promise((resolve) => {
-      this.#environment.after(PATIENCE_MS, () => resolve(undefined));
-      process?.onKill(() => resolve(undefined));
-      void call.then((value) => (process?.alive === true ? resolve(value) : undefined));
-    });
+    return answerOf(this.#environment, this.#server, call);
   }
 }
 

@@ -8,6 +8,7 @@ import { FAILPOINTS, type Failpoint } from '../machine/failpoints.ts';
 import { fairWeather, type Weather } from '../weather/weather.ts';
 import type { SeededRandom } from '../time/seeded-random.ts';
 import { SeededRandom as Source } from '../time/seeded-random.ts';
+import { drawDirect } from './draw-direct.ts';
 import type { MachineClock, Plan, PlannedStep, Step, ThingPlan } from './plan.ts';
 
 const MINUTE = 60_000;
@@ -25,9 +26,11 @@ export function drawPlan(seed: number): Plan {
   const random = new Source(seed);
   const knobs = drawKnobs(random.fork('knobs'));
   const things = drawThings(random.fork('things'), knobs);
+  const direct = drawDirect(random.fork('direct'), things, { faultsMs: knobs.faultsMs, server: SERVER, instants });
   const steps = [
     ...drawWork(random.fork('work'), things, knobs),
     ...drawTrouble(random.fork('trouble'), things, knobs),
+    ...direct.steps,
   ].sort((left, right) => left.atMs - right.atMs);
   const clocks = random.fork('clocks');
   return {
@@ -40,6 +43,7 @@ export function drawPlan(seed: number): Plan {
     tombstoneSeconds: knobs.tombstoneSeconds,
     serverClock: drawClock(clocks, knobs.drift && clocks.chance(0.5)),
     steps,
+    ...(direct.on ? { direct: true } : {}),
   };
 }
 

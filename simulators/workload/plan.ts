@@ -2,8 +2,9 @@ import type { FieldPointer, ThingName } from '../../src/core/brand.ts';
 import type { OnEnd, WhenOffline } from '../../src/core/command/command.ts';
 import type { JsonObject, JsonValue } from '../../src/core/json/json.ts';
 import type { ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
+import type { Action, Errand } from '../hardware/actuator.ts';
 import type { Ailment } from '../hardware/hardware.ts';
-import type { Failpoint } from '../machine/failpoints.ts';
+import type { DirectFailpoint, Failpoint } from '../machine/failpoints.ts';
 import type { Direction } from '../weather/network.ts';
 import type { Weather } from '../weather/weather.ts';
 
@@ -21,6 +22,8 @@ export interface Plan {
   readonly tombstoneSeconds: number;
   readonly serverClock: MachineClock;
   readonly steps: readonly PlannedStep[];
+  /** The devices offer actions, and direct commands are among the steps. */
+  readonly direct?: true;
 }
 
 export interface MachineClock {
@@ -60,6 +63,22 @@ export type Step =
     }
   | { readonly do: 'act'; readonly nth: number; readonly action: 'cancel' | 'retry' | 'rollback' | 'extend' }
   | { readonly do: 'look'; readonly nth: number }
+  | {
+      readonly do: 'direct';
+      /** The n-th direct command of the plan. */
+      readonly nth: number;
+      readonly app: string;
+      readonly thingName: ThingName;
+      readonly name: Action;
+      readonly errand: Errand;
+      readonly applyWithinMs: number;
+      readonly expiresInMs: number;
+      readonly whenOffline: WhenOffline;
+      readonly sequenceKey?: string;
+      /** The same request again, at the same time. */
+      readonly again: boolean;
+    }
+  | { readonly do: 'cancelDirect'; readonly nth: number }
   | { readonly do: 'report'; readonly ref: ShadowRef; readonly refresh: boolean }
   | { readonly do: 'foreign'; readonly ref: ShadowRef; readonly state: JsonObject; readonly locked: boolean }
   | { readonly do: 'delete'; readonly ref: ShadowRef }
@@ -86,7 +105,12 @@ export type Step =
       readonly times: number;
     }
   | { readonly do: 'crash'; readonly machine: string; readonly downMs: number }
-  | { readonly do: 'arm'; readonly machine: string; readonly point: Failpoint; readonly visit: number }
+  | {
+      readonly do: 'arm';
+      readonly machine: string;
+      readonly point: Failpoint | DirectFailpoint;
+      readonly visit: number;
+    }
   | { readonly do: 'stop'; readonly machine: string; readonly downMs: number }
   | { readonly do: 'pause'; readonly machine: string; readonly forMs: number }
   | { readonly do: 'partition'; readonly machine: string; readonly direction: Direction; readonly forMs: number }

@@ -1,4 +1,4 @@
-import { FAILPOINTS } from '../machine/failpoints.ts';
+import { DIRECT_FAILPOINTS, FAILPOINTS } from '../machine/failpoints.ts';
 
 /** Every fault that a run can meet. A list that CI compares with what was hit: a fault that never happens tests nothing. */
 export const FAULTS = [
@@ -53,6 +53,9 @@ export const FAULTS = [
   'api.retried',
   'api.mismatch',
   'api.concurrent',
+  'direct.cancelled',
+  'direct.progress',
+  'direct.replayed',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
@@ -74,7 +77,7 @@ export class Coverage {
   }
 
   entries(): (readonly [string, number])[] {
-    return [...FAULTS, ...FAILPOINTS].map((name) => [name, this.of(name)] as const);
+    return [...FAULTS, ...FAILPOINTS, ...DIRECT_FAILPOINTS].map((name) => [name, this.of(name)] as const);
   }
 
   neverHit(): string[] {

@@ -1,9 +1,10 @@
 import { MqttTransport } from '../../src/adapters/mqtt/mqtt-transport.ts';
 import type { DeviceShadow } from '../../src/device/index.ts';
 import type { ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
+import { ACTIONS, Actuator, type Action } from '../hardware/actuator.ts';
 import { HardwareAdapter } from '../hardware/hardware-adapter.ts';
 import type { Hardware } from '../hardware/hardware.ts';
-import type { Failpoint } from '../machine/failpoints.ts';
+import type { DirectFailpoint, Failpoint } from '../machine/failpoints.ts';
 import { Process } from '../machine/process.ts';
 import { Disk, SimulatedJournal } from '../machine/simulated-journal.ts';
 import { WallClock } from '../machine/wall-clock.ts';
@@ -24,6 +25,8 @@ export class DeviceMachine implements Machine {
   readonly hardware: readonly { readonly ref: ShadowRef; readonly hardware: Hardware }[];
   readonly #environment: Environment;
   readonly #plan: ThingPlan;
+  /** Offers direct commands. */
+  readonly #acts: boolean;
   readonly #wall: WallClock;
   readonly #random: SeededRandom;
   #process: Process | undefined;
@@ -35,7 +38,9 @@ export class DeviceMachine implements Machine {
     environment: Environment,
     plan: ThingPlan,
     hardware: readonly { readonly ref: ShadowRef; readonly hardware: Hardware }[],
+    { acts }: { readonly acts: boolean },
   ) {
+    this.#acts = acts;
     this.#environment = environment;
     this.#plan = plan;
     this.name = plan.thingName;
@@ -113,12 +118,13 @@ export class DeviceMachine implements Machine {
 
   #load(process: Process, random: SeededRandom): ReturnType<Programs['device']> {
     const { network, coverage, emit, failpoints, logOf, modelOf, programs } = this.#environment;
-    const dies = (point: Failpoint): boolean => {
+    const dies = (point: Failpoint | DirectFailpoint): boolean => {
       if (!process.alive || !failpoints.hit(this.name, point)) return false;
       process.kill(); // what runs after this line in the same turn meets dead ports
       this.#environment.after(0, () => this.crash(REBOOT_MS));
       return true;
     };
+    const answers = (topic: string): boolean => topic.endsWith('/resp');
     const reports = (topic: string): boolean => topic.endsWith('/update');
     const link = new WeatherLink({
       clientId: this.name,
@@ -126,8 +132,10 @@ export class DeviceMachine implements Machine {
       process,
       random: random.fork('link'),
       hooks: {
-        beforePublish: (topic) => reports(topic) && dies('device.beforeReport'),
-        afterPublish: (topic) => reports(topic) && dies('device.afterReport'),
+        beforePublish: (topic) =>
+          (reports(topic) && dies('device.beforeReport')) || (answers(topic) && dies('device.beforeAnswer')),
+        afterPublish: (topic) =>
+          (reports(topic) && dies('device.afterReport')) || (answers(topic) && dies('device.afterAnswer')),
         afterReceive: () => dies('device.afterReceive'),
         received: (topic, payload) =>
           emit({ type: 'delivered', client: this.name, topic, payload: Buffer.from(payload).toString('utf8') }),
@@ -143,7 +151,7 @@ export class DeviceMachine implements Machine {
       const { shadowName } = ref;
       return { model: modelOf(ref), adapters, ...(shadowName === undefined ? {} : { shadowName }) };
     });
-    return programs.device({
+    const program = programs.device({
       thingName: this.#plan.thingName,
       shadows,
       transport: new MqttTransport(policyOf(this.name), link, ports),
@@ -153,5 +161,10 @@ export class DeviceMachine implements Machine {
       log,
       limits: { pollMs: this.#plan.pollMs },
     });
+    if (this.#acts) {
+      const actuator = new Actuator({ thing: this.#plan.thingName, process, coverage, emit, dies });
+      for (const name of Object.keys(ACTIONS) as Action[]) program.onCommand(name, actuator.offer(name));
+    }
+    return program;
   }
 }

@@ -20,5 +20,5 @@ export interface CloudPorts {
 /** The code under test: the production code through its ports. Tests put known mistakes in here instead. */
 export interface Programs {
   cloud(ports: CloudPorts): Cloud;
-  device(options: DeviceOptions): Pick<Device, 'start' | 'stop'>;
+  device(options: DeviceOptions): Pick<Device, 'start' | 'stop' | 'onCommand'>;
 }

@@ -3,7 +3,7 @@ import type { Cloud } from '../../src/cloud/cloud.ts';
 import { VERDICT_OF, type TimelineEntry } from '../../src/core/command/command.ts';
 import { PROBLEMS } from '../../src/core/problem.ts';
 import { openSimulatedLedger, type Store } from '../ledger/simulated-ledger.ts';
-import type { Failpoint } from '../machine/failpoints.ts';
+import type { DirectFailpoint, Failpoint } from '../machine/failpoints.ts';
 import { Process } from '../machine/process.ts';
 import { WallClock } from '../machine/wall-clock.ts';
 import type { SeededRandom } from '../time/seeded-random.ts';
@@ -11,6 +11,7 @@ import { policyOf, WeatherLink } from '../weather/weather-link.ts';
 import { SERVER } from '../workload/draw-plan.ts';
 import type { MachineClock } from '../workload/plan.ts';
 import type { Environment, Machine } from './environment.ts';
+import { lookedAt } from './sighting.ts';
 
 const REBOOT_MS = 2_000;
 const RESTART_MS = 5_000;
@@ -142,8 +143,7 @@ export class ServerMachine implements Machine {
     if (VERDICT_OF[entry.status] === 'pending') return;
     void cloud.command(entry.commandId).then((found) => {
       if (this.#process !== process || !process.alive) return;
-      if (found.ok && found.value.kind === 'shadow')
-        emit({ type: 'looked', id: entry.commandId, command: found.value });
+      if (found.ok) emit(lookedAt(found.value));
     });
   }
 
@@ -165,7 +165,7 @@ export class ServerMachine implements Machine {
 
   #load(process: Process, random: SeededRandom): Cloud {
     const { network, coverage, emit, failpoints, logOf, modelOf, programs } = this.#environment;
-    const dies = (point: Failpoint): boolean => {
+    const dies = (point: Failpoint | DirectFailpoint): boolean => {
       if (!process.alive || !failpoints.hit(SERVER, point)) return false;
       process.kill();
       this.#environment.after(0, () => this.crash(REBOOT_MS));
@@ -177,8 +177,12 @@ export class ServerMachine implements Machine {
       process,
       random: random.fork('link'),
       hooks: {
-        beforePublish: (topic) => topic.endsWith('/update') && dies('server.beforePublish'),
-        afterPublish: (topic) => topic.endsWith('/update') && dies('server.afterPublish'),
+        beforePublish: (topic) =>
+          (topic.endsWith('/update') && dies('server.beforePublish')) ||
+          (topic.endsWith('/req') && dies('server.beforeRequest')),
+        afterPublish: (topic) =>
+          (topic.endsWith('/update') && dies('server.afterPublish')) ||
+          (topic.endsWith('/req') && dies('server.afterRequest')),
         afterReceive: () => dies('server.afterReceive'),
         received: (topic, payload) =>
           emit({ type: 'delivered', client: SERVER, topic, payload: Buffer.from(payload).toString('utf8') }),

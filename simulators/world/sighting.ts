@@ -1,9 +1,11 @@
 import type { CommandId, FieldPointer, ThingName } from '../../src/core/brand.ts';
+import type { AnyCommand, DirectCommand } from '../../src/core/direct/direct-command.ts';
+import type { SequenceNumber } from '../../src/core/direct/messages.ts';
 import type { Command, TimelineEntry } from '../../src/core/command/command.ts';
 import type { JsonValue } from '../../src/core/json/json.ts';
 import type { ShadowDocument } from '../../src/core/shadow/document.ts';
 import type { ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
-import type { CreateCommand, CommandAction, ShadowReport } from '../../src/cloud/cloud.ts';
+import type { CreateCommand, CreateDirectCommand, CommandAction, ShadowReport } from '../../src/cloud/cloud.ts';
 import type { ShadowOperation } from '../../src/protocol/topics.ts';
 
 /**
@@ -70,6 +72,23 @@ export type Sighting =
     }
   /** Somebody read a command over the API. */
   | { readonly type: 'looked'; readonly id: CommandId; readonly command?: Command; readonly problem?: string }
+  | {
+      readonly type: 'createdDirect';
+      readonly request: CreateDirectCommand;
+      readonly command?: DirectCommand;
+      readonly problem?: string;
+    }
+  | { readonly type: 'lookedDirect'; readonly id: CommandId; readonly command: DirectCommand }
+  /** What the hardware did for a direct command. `intent`: what its sender wanted, whatever the id. */
+  | {
+      readonly type: 'action';
+      readonly thing: ThingName;
+      readonly id: string;
+      readonly name: string;
+      readonly intent: number;
+      readonly phase: ActionPhase;
+      readonly sequence?: SequenceNumber;
+    }
   | { readonly type: 'shadow'; readonly report: ShadowReport }
   /** The server's live event stream. */
   | { readonly type: 'event'; readonly entry: TimelineEntry }
@@ -82,6 +101,15 @@ export type Sighting =
     }
   | { readonly type: 'fault'; readonly kind: string; readonly detail: string }
   | { readonly type: 'phase'; readonly phase: 'faults' | 'healed' | 'quiet' | 'end' };
+
+/** `begun`: its handler works. `done`: it has happened. `refused`: nothing was tried. */
+export type ActionPhase = 'begun' | 'done' | 'refused';
+
+/** What somebody saw who read a command over the API. */
+export function lookedAt(command: AnyCommand): Sighting {
+  const { id } = command;
+  return command.kind === 'direct' ? { type: 'lookedDirect', id, command } : { type: 'looked', id, command };
+}
 
 /** One line for people and for the trace hash. */
 export function lineOf(sighting: Sighting): string {
@@ -113,6 +141,17 @@ export function lineOf(sighting: Sighting): string {
       return `api ${sighting.action.type} ${sighting.id} -> ${answerOf(sighting)}`;
     case 'looked':
       return `api get ${sighting.id} -> ${answerOf(sighting)}`;
+    case 'createdDirect': {
+      const { thingName, name, args, sequenceKey } = sighting.request;
+      return `api send ${thingName} ${name} ${JSON.stringify(args)} ${sequenceKey ?? ''} -> ${answerOf(sighting)}`;
+    }
+    case 'lookedDirect':
+      return `api get ${sighting.id} -> ${answerOf(sighting)}`;
+    case 'action': {
+      const { thing, name, id, intent, phase, sequence } = sighting;
+      const number = sequence === undefined ? '' : ` ${sequence.key} ${sequence.number}`;
+      return `action ${thing} ${name} ${id} for ${intent}${number}: ${phase}`;
+    }
     case 'shadow':
       return `api shadow ${keyOf(sighting.report.ref)} v${sighting.report.version} incarnation ${sighting.report.incarnation}`;
     case 'event': {
@@ -136,6 +175,6 @@ function placeOf({ thing, shadow, field }: { thing: string; shadow?: string; fie
   return `${shadow === undefined ? thing : `${thing}/${shadow}`}${field}`;
 }
 
-function answerOf({ command, problem }: { command?: Command; problem?: string }): string {
+function answerOf({ command, problem }: { command?: AnyCommand; problem?: string }): string {
   return command === undefined ? (problem ?? 'nothing') : `${command.id} ${command.status} r${command.revision}`;
 }

@@ -79,7 +79,14 @@ async function follow(
 ): Promise<Followed> {
   const pool: { readonly road: string | undefined; readonly arrive: () => void }[] = [];
   let directed = false;
-  const ledger = { ledger: new MemoryLedger(), writes: new Map(), refusing: undefined, unavailable: 0, busy: 0 };
+  const ledger = {
+    ledger: new MemoryLedger(),
+    writes: new Map(),
+    directs: new Map(),
+    refusing: undefined,
+    unavailable: 0,
+    busy: 0,
+  };
   const world = new World({
     plan: PLAN,
     programs,

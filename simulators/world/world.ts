@@ -19,6 +19,7 @@ import { settled, settlesQuickly, SimulatedClock, SIMULATION_START } from '../ti
 import { Network, type Hold } from '../weather/network.ts';
 import { fairWeather } from '../weather/weather.ts';
 import { Apps } from '../workload/apps.ts';
+import { DirectApps } from '../workload/direct-apps.ts';
 import { SERVER, shadowsOf } from '../workload/draw-plan.ts';
 import type { Plan, PlannedStep, Step } from '../workload/plan.ts';
 import { Coverage } from './coverage.ts';
@@ -67,6 +68,7 @@ export class World {
   readonly #network: Network;
   readonly #server: ServerMachine;
   readonly #apps: Apps;
+  readonly #directApps: DirectApps;
   readonly #machines = new Map<string, Machine>();
   readonly #hardware = new Map<string, Hardware>();
   readonly #history = new ServiceHistory();
@@ -115,6 +117,7 @@ export class World {
     this.#server = new ServerMachine(this.#environment, store, plan.serverClock);
     this.#machines.set(SERVER, this.#server);
     this.#apps = new Apps(this.#environment, this.#server);
+    this.#directApps = new DirectApps(this.#environment, this.#server);
     this.#furnish();
     for (const [name, make] of Object.entries(CHECKERS)) this.#checkers.push(make(this.#contextFor(name)));
   }
@@ -255,7 +258,9 @@ export class World {
       things: this.#plan.things,
       history: this.#history,
       modelOf: (key) => models.get(key) ?? modelOf({ thingName: key as ShadowRef['thingName'] }),
+      serviceNow: () => this.clock.wall(),
       durableWrite: (token) => store.writes.get(token),
+      durableDirect: (id) => store.directs.get(id),
       violated: (words) => this.violated(name, words),
     };
   }
@@ -276,7 +281,7 @@ export class World {
       if (classic === undefined) continue;
       const machine =
         thing.kind === 'member'
-          ? new DeviceMachine(this.#environment, thing, shadows)
+          ? new DeviceMachine(this.#environment, thing, shadows, { acts: this.#plan.direct === true })
           : new PlainDevice(this.#environment, classic.ref, classic.hardware);
       this.#machines.set(machine.name, machine);
     }
@@ -293,6 +298,10 @@ export class World {
         return void this.#apps.command(step);
       case 'act':
         return void this.#apps.act(step.nth, step.action);
+      case 'direct':
+        return void this.#directApps.send(step);
+      case 'cancelDirect':
+        return void this.#directApps.cancel(step.nth);
       case 'look':
         return void this.#apps.lookAtNth(step.nth);
       case 'report':
@@ -459,7 +468,7 @@ export class World {
   async #lookAtEverything(): Promise<void> {
     const { api } = this.#server;
     if (api === undefined) return this.violated('I19 Recover', 'the server is gone');
-    const ids = new Set<CommandId>(this.#apps.acknowledged);
+    const ids = new Set<CommandId>([...this.#apps.acknowledged, ...this.#directApps.acknowledged]);
     const all = await this.#await(api.commands({}, { limit: 1_000 }));
     if (all.ok) for (const { id } of all.value.items) ids.add(id);
     // Successors first: pointers are judged against what is known by then. Twice does no harm.
