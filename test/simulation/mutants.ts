@@ -38,7 +38,7 @@ export interface Mutant {
 type Publish = Transport['publish'];
 
 /** The transport with something in the way of what is published or heard. */
-function transportWith(
+export function transportWith(
   transport: Transport,
   { publish, hear }: { publish?: (go: Publish) => Publish; hear?: (topic: string, payload: Uint8Array) => boolean },
 ): Transport {
@@ -57,7 +57,7 @@ function transportWith(
   };
 }
 
-const cloudTransport =
+export const cloudTransport =
   (make: (transport: Transport, ports: CloudPorts) => Transport) =>
   (production: Programs): Programs => ({
     ...production,
@@ -89,7 +89,7 @@ const cloudApi =
     },
   });
 
-const bodyOf = (payload: Uint8Array | string): JsonObject =>
+export const bodyOf = (payload: Uint8Array | string): JsonObject =>
   JSON.parse(typeof payload === 'string' ? payload : Buffer.from(payload).toString('utf8')) as JsonObject;
 
 const withoutVersion: (go: Publish) => Publish = (go) => (message) => {

@@ -1,0 +1,128 @@
+import { vi } from 'vitest';
+import type * as OrderModule from '../../src/core/direct/device-order.ts';
+import type * as TransitionModule from '../../src/core/direct/transition.ts';
+import type * as RepliesModule from '../../src/device/reply-store.ts';
+import { epochMs } from '../../src/core/brand.ts';
+import { isDirectKey } from '../../src/protocol/direct-journal.ts';
+import type { Journal } from '../../src/ports/journal.ts';
+import type { Programs } from '../../simulators/world/programs.ts';
+import { bodyOf, cloudTransport, transportWith, type Mutant } from './mutants.ts';
+
+/** Known mistakes with direct commands. They show only in runs that have some. */
+
+const deviceJournal =
+  (make: (journal: Journal) => Partial<Journal>) =>
+  (production: Programs): Programs => ({
+    ...production,
+    device: (options) => {
+      const { journal } = options;
+      const through: Journal = {
+        open: () => journal.open(),
+        write: (key, record, how) => journal.write(key, record, how),
+        close: () => journal.close(),
+      };
+      return production.device({ ...options, journal: { ...through, ...make(journal) } });
+    },
+  });
+
+export const DIRECT_MUTANTS: readonly Mutant[] = [
+  {
+    mistake: 'the device forgets at a restart what it has done',
+    finds: ['I4', 'I23'],
+    programs: deviceJournal((journal) => ({
+      open: async () => {
+        const opened = await journal.open();
+        if (!opened.ok) return opened;
+        const records = new Map([...opened.value.records].filter(([key]) => !isDirectKey(key)));
+        return { ok: true, value: { ...opened.value, records } };
+      },
+    })),
+  },
+  {
+    mistake: 'the device acts before its journal is durable',
+    finds: ['I4', 'I23'],
+    programs: deviceJournal((journal) => ({
+      write: (key, record, how) =>
+        isDirectKey(key) ? journal.write(key, record, { durable: false }) : journal.write(key, record, how),
+    })),
+  },
+  {
+    mistake: 'a request that comes again is done again',
+    finds: ['I4', 'I23'],
+    replace: () =>
+      vi.doMock('../../src/device/reply-store.ts', async (original) => {
+        const real = await original<typeof RepliesModule>();
+        class Forgetful extends real.ReplyStore {
+          override get(_id: string): undefined {
+            return undefined;
+          }
+        }
+        return { ...real, ReplyStore: Forgetful };
+      }),
+  },
+  {
+    mistake: 'the device does not look at the sequence',
+    finds: ['I23'],
+    replace: () =>
+      vi.doMock('../../src/core/direct/device-order.ts', async (original) => {
+        const real = await original<typeof OrderModule>();
+        return {
+          ...real,
+          turnOf: (job, state, context) => {
+            const { sequence: _, ...request } = job.request;
+            return real.turnOf({ ...job, request }, state, context);
+          },
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'the device acts on what comes too late',
+    finds: ['I24'],
+    replace: () =>
+      vi.doMock('../../src/core/direct/device-order.ts', async (original) => {
+        const real = await original<typeof OrderModule>();
+        return {
+          ...real,
+          turnOf: (job, state, context) =>
+            real.turnOf(
+              { ...job, request: { ...job.request, expiresAt: epochMs(Number.MAX_SAFE_INTEGER) } },
+              state,
+              context,
+            ),
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'the server gives a retransmission an id of its own',
+    finds: ['I4', 'I6', 'I23'],
+    programs: cloudTransport((transport) =>
+      transportWith(transport, {
+        publish: (go) => (message) => {
+          if (!message.topic.endsWith('/req')) return go(message);
+          const { id, attempt, ...rest } = bodyOf(message.payload);
+          const again = typeof attempt === 'number' && attempt > 1;
+          return go({
+            ...message,
+            payload: JSON.stringify({ ...rest, id: again ? `${String(id)}-${attempt}` : id, attempt }),
+          });
+        },
+      }),
+    ),
+  },
+  {
+    mistake: 'a direct command succeeds as soon as the broker has its request',
+    finds: ['I25'],
+    replace: () =>
+      vi.doMock('../../src/core/direct/transition.ts', async (original) => {
+        const real = await original<typeof TransitionModule>();
+        return {
+          ...real,
+          directTransition: (command, event, now) => {
+            if (event.type !== 'published') return real.directTransition(command, event, now);
+            const response = { id: command.id, status: 'succeeded' } as const;
+            return real.directTransition(command, { type: 'answered', response }, now);
+          },
+        } satisfies typeof real;
+      }),
+  },
+];
