@@ -235,10 +235,18 @@ export class DirectDesks {
       token: `${id} ${purpose} ${request.attempt}`,
       priority: 'write',
       message: { topic: topics.request(thingName), payload: printDirectRequest(request), qos: 1 },
+      // What ended or ran out while it waited behind a cap must not be asked for after all.
+      isWanted: () => purpose === 'notice' || this.#isWanted(entry, id),
+      onUnwanted: () => tell(unpublished(id, 'not_wanted')),
       onSent: () => undefined,
       onAcknowledged: () => tell({ type: 'published', id }),
       onFailed: ({ code }) => tell(unpublished(id, code)),
     });
+  }
+
+  #isWanted({ desk }: DirectEntry, id: CommandId): boolean {
+    const command = desk?.commands.get(id);
+    return command !== undefined && isOpenCommand(command) && this.#options.time.now() < command.policy.expiresAt;
   }
 
   #publishGroup(group: string, members: readonly DirectCommand[]): void {
@@ -253,6 +261,8 @@ export class DirectDesks {
       token: `${first.parentId ?? first.id} group`,
       priority: 'write',
       message: { topic: topics.group(group), payload: printDirectRequest(requestOf(first)), qos: 1 },
+      isWanted: () => members.some(({ id, ref }) => this.#isWanted(this.#entry(ref.thingName), id)),
+      onUnwanted: () => tellAll((id) => unpublished(id, 'not_wanted')),
       onSent: () => undefined,
       onAcknowledged: () => tellAll((id) => ({ type: 'published', id })),
       onFailed: ({ code }) => tellAll((id) => unpublished(id, code)),

@@ -4,13 +4,18 @@ import { SeededRandom } from '../../../simulators/time/seeded-random.ts';
 import { SimulatedClock } from '../../../simulators/time/simulated-clock.ts';
 import { Engine, type CloudOptions } from '../../../src/cloud/engine.ts';
 import { NO_METRICS } from '../../../src/ports/metrics.ts';
+import type { ThingName } from '../../../src/core/brand.ts';
+import type { Result } from '../../../src/core/result.ts';
+import type { OutgoingMessage } from '../../../src/ports/transport.ts';
 import { SILENT } from '../../../src/ports/log.ts';
 import { aWish, got, refOf } from '../../support/cloud.ts';
 import { RecordingTransport } from '../../support/recording-transport.ts';
 
-async function engine(options: Partial<CloudOptions> = {}) {
+async function engine<T extends RecordingTransport = RecordingTransport>(
+  options: Partial<CloudOptions> = {},
+  transport = new RecordingTransport() as T,
+) {
   const clock = new SimulatedClock();
-  const transport = new RecordingTransport();
   const gauges = new Map<string, number>();
   const cloud = new Engine({
     ...{ transport, clock, ledger: new MemoryLedger(), random: new SeededRandom(1), log: SILENT },
@@ -98,4 +103,68 @@ test('a write that waits behind a cap goes without what was cancelled meanwhile'
   const second = transport.published.filter(({ topic }) => topic === '$aws/things/second/shadow/update');
   expect(second.map(({ body }) => body['state'])).toEqual([{ desired: { known: true } }, { desired: { mode: 'eco' } }]);
   expect(got(await cloud.command(command.id))).toMatchObject({ status: 'cancelled', endResult: 'withdrawn' });
+});
+
+/** A broker that acknowledges requests for actions only when the test says so. */
+class SlowBroker extends RecordingTransport {
+  most = 0;
+  readonly #acknowledge: (() => void)[] = [];
+
+  override async publish(message: OutgoingMessage): Promise<Result<void>> {
+    const result = await super.publish(message);
+    if (!message.topic.startsWith('cmd/')) return result;
+    await new Promise<void>((resolve) => {
+      this.#acknowledge.push(resolve);
+      this.most = Math.max(this.most, this.#acknowledge.length);
+    });
+    return result;
+  }
+
+  acknowledgeAll(): void {
+    for (const acknowledge of this.#acknowledge.splice(0)) acknowledge();
+  }
+}
+
+test('H6, I13: stragglers of a group are asked within the cap, each a bounded number of times, and all of them end', async () => {
+  const things = Array.from({ length: 200 }, (_, index) => `lamp-${index}` as ThingName);
+  const direct = {
+    answerMs: 100,
+    groupAnswerMs: 100,
+    backoffMs: 100,
+    backoffMsMax: 400,
+    attemptsMax: 4,
+    verifyMs: 100,
+  };
+  const { clock, transport, cloud } = await engine({ inFlightMax: 10, direct }, new SlowBroker());
+  const wish = { group: 'hall', things, name: 'blink', by: { name: 'anna' }, expiresInMs: 60_000 };
+  const { parentId } = got(await cloud.createGroup(wish));
+  for (let step = 0; step < 1_300; step += 1) {
+    await clock.advance(50);
+    transport.acknowledgeAll();
+  }
+  const { items } = got(await cloud.commands({ parentId }, { limit: 500 }));
+  expect(items.map(({ status }) => status)).toEqual(things.map(() => 'timed_out'));
+  expect(transport.sent('hall/req')).toHaveLength(1);
+  for (const thing of things) expect(transport.sent(`${thing}/req`)).toHaveLength(direct.attemptsMax - 1);
+  expect(transport.most).toBe(10);
+});
+
+test('H6: an action that ends while it waits behind a cap is not asked for any more', async () => {
+  const { clock, transport, cloud } = await engine({ inFlightMax: 1 }, new SlowBroker());
+  const send = async (name: string, expiresInMs?: number) => {
+    const wish = { thingName: name as ThingName, name: 'blink', by: { name: 'anna' } };
+    return got(await cloud.createDirect(expiresInMs === undefined ? wish : { ...wish, expiresInMs })).command;
+  };
+  await send('first');
+  const late = await send('second', 1_000);
+  const cancelled = await send('third');
+  await send('fourth');
+  got(await cloud.act(cancelled.id, { type: 'cancel', by: { name: 'anna' } }));
+  await clock.advance(1_500);
+  transport.acknowledgeAll();
+  await clock.advance(1);
+  expect(transport.sent('req')).toEqual(['cmd/first/req', 'cmd/fourth/req']);
+  expect(got(await cloud.command(cancelled.id))).toMatchObject({ status: 'cancelled' });
+  await clock.advance(5_000);
+  expect(got(await cloud.command(late.id))).toMatchObject({ status: 'expired', attempts: 0 });
 });
