@@ -6,10 +6,12 @@ import type { CloudOptions } from '../../src/cloud/engine.ts';
 import type { CommandId } from '../../src/core/brand.ts';
 import type { DirectCommand } from '../../src/core/direct/direct-command.ts';
 import type { DirectRequest } from '../../src/core/direct/messages.ts';
-import { cloudAt, got } from '../support/cloud.ts';
+import { composeDevice } from '../../src/compose-device.ts';
+import { aWish, cloudAt, ended, got } from '../support/cloud.ts';
+import { modelWith } from '../support/device-world.ts';
 import { DirectDevice } from '../support/direct-device.ts';
 import { eventually } from '../support/eventually.ts';
-import { thing } from '../support/test-device.ts';
+import { TestHardware, thing } from '../support/test-device.ts';
 
 let simulator: Simulator;
 let cloud: Cloud;
@@ -144,7 +146,7 @@ test('H2: success after the deadline is noted as late, once; a late failure leav
   expect((await events(late.id)).filter((event) => event === 'succeeded_late')).toHaveLength(1);
 });
 
-test('without an answer the same request goes out again, with a higher attempt, until there is one', async () => {
+test('H1: without an answer the same request goes out again, with a higher attempt, until there is one', async () => {
   await start();
   let left = 2;
   const device = await connect('door', { answer: () => (left-- > 0 ? [] : [{ status: 'succeeded' }]) });
@@ -295,7 +297,7 @@ test('H3: a refusal because of the order tells where to go on', async () => {
   expect(resumed).toMatchObject({ status: 'succeeded', sequence: { key: 'run', number: 1 } });
 });
 
-test('a server that was away takes up what was open, and asks for the answer it missed', async () => {
+test('H4: a server that was away takes up what was open, and asks for the answer it missed', async () => {
   const ledger = new MemoryLedger();
   await start({ ledger });
   const device = await connect('door', {
@@ -339,7 +341,7 @@ test('a group gets one request, each member settles its own command', async () =
   }
 });
 
-test('members that do not answer are asked one by one, under the same transaction', async () => {
+test('H6: members that do not answer are asked one by one, under the same transaction', async () => {
   await start(HALL);
   await connect('lamp-1', { groups: ['hall'] });
   await connect('lamp-2', { groups: ['hall'] });
@@ -358,4 +360,37 @@ test('when too many members fail the rest is called off', async () => {
   await online('lamp-3', 'offline');
   const ends = await Promise.all((await sendToHall({ abortAfter: 2 })).map(endOf));
   expect(ends.map(({ status }) => status)).toEqual(['failed', 'failed', 'cancelled']);
+});
+
+test('H7: what an action does to a field that a command wished for is drift, and neither verdict changes', async () => {
+  await start();
+  const hardware = new TestHardware({ '/locked': false });
+  const lease = { locked: { type: 'boolean', 'x-shadow': { onLocalChange: 'lease', leaseMs: 60_000 } } };
+  const door = got(
+    composeDevice({
+      thingName: thing('door'),
+      shadows: [{ model: modelWith(lease), adapters: [hardware] }],
+      mqtt: { url: simulator.mqttUrl },
+    }),
+  );
+  got(
+    door.onCommand('unlock', {
+      idempotent: false,
+      handler: async () => {
+        hardware.turn('/locked', false);
+        return {};
+      },
+    }),
+  );
+  got(await door.start());
+  const wish = await ended(cloud, aWish('door', { locked: true }));
+  const action = await endOf(await send('door'));
+  const [entry] = await eventually(async () => {
+    const { items } = got(await cloud.drift({}, { limit: 10 }));
+    return items.length === 1 ? items : undefined;
+  });
+  expect(entry).toMatchObject({ field: '/locked', desired: true, reported: false, cause: 'overridden' });
+  expect(await now(action.id)).toMatchObject({ status: 'succeeded' });
+  expect(got(await cloud.command(wish.id))).toMatchObject({ status: 'succeeded' });
+  await door.stop();
 });

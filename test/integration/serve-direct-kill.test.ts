@@ -5,7 +5,7 @@ import { killWhileSending } from '../support/serve-direct-kills.ts';
 const PLACES = ['command.after_commit', 'publish.after', 'verdict.before_commit'] as const;
 
 test(
-  'a server killed in the middle of actions: none is done twice, no answer is lost',
+  'H1, H4: a server killed in the middle of actions: none is done twice, no answer is lost',
   { timeout: 120_000 },
   async () => {
     const report = await killWhileSending(PLACES);

@@ -8,11 +8,13 @@ export class DirectDevice {
   readonly requests: DirectRequest[] = [];
   readonly probe: MqttProbe;
   readonly #thing: string;
+  #ended = false;
 
   private constructor(probe: MqttProbe, thing: string, answer: (request: DirectRequest) => readonly Answer[]) {
     this.probe = probe;
     this.#thing = thing;
     probe.client.on('message', (_topic, payload) => {
+      if (this.#ended) return;
       const request = JSON.parse(payload.toString()) as DirectRequest;
       this.requests.push(request);
       for (const each of answer(request)) void this.answer({ id: request.id, ...each });
@@ -38,6 +40,7 @@ export class DirectDevice {
   }
 
   async end(): Promise<void> {
+    this.#ended = true;
     await this.probe.end();
   }
 }

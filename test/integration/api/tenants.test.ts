@@ -3,6 +3,7 @@ import { ALL_OPERATIONS, type OperationId } from '../../../src/http/operations.t
 import { changeAccessFile } from '../../../src/adapters/access-file/access-file.ts';
 import { revokeKeys } from '../../../src/adapters/access-file/keys.ts';
 import { ApiWorld, type Answer } from '../../support/api.ts';
+import { DirectDevice } from '../../support/direct-device.ts';
 import { eventually } from '../../support/eventually.ts';
 import { TENANTS } from '../../support/tenants.ts';
 
@@ -315,5 +316,29 @@ describe('rights on fields and commands', () => {
     expect(end).toMatchObject({ status: 'failed', statusReason: 'forbidden' });
     await eventually(() => world.simulator.document('a-3')?.state.desired?.['kept']);
     expect(world.simulator.document('a-3')?.state.desired).toEqual({ kept: 1 });
+  });
+
+  test('C-28: a direct command that waited is not published once the key behind it was revoked; it says so', async () => {
+    const key = await world.key('visitor', 'a');
+    const door = await DirectDevice.connect(world.simulator.mqttUrl, 'a-door');
+    await world.broker.close();
+    await eventually(async () => (await world.get('/readyz')).body.transport === 'down');
+    const send = (name: string, token: string) =>
+      world.post('/v1/things/a-door/commands', { kind: 'direct', name }, { token });
+    const lost = await send('unlock', key);
+    const kept = await send('ring', a);
+    expect([lost.body.status, kept.body.status]).toEqual(['queued', 'queued']);
+    await changeAccessFile(world.accessFile, (before) => revokeKeys(before, 'visitor', Date.now()));
+    await world.access?.refresh();
+    await world.broker.open();
+    const endOf = ({ body: { id } }: Answer) =>
+      eventually(async () => {
+        const { body } = await world.get(`/v1/commands/${id}`, { token: a });
+        return body.verdict === 'pending' ? undefined : body;
+      });
+    expect(await endOf(lost)).toMatchObject({ status: 'failed', statusReason: 'forbidden', attempts: 0 });
+    expect(await endOf(kept)).toMatchObject({ status: 'succeeded' });
+    expect(new Set(door.requests.map(({ name }) => name))).toEqual(new Set(['ring']));
+    await door.end();
   });
 });

@@ -5,6 +5,7 @@ import { ACCESS_ACTIONS } from '../../../../src/core/access/access.ts';
 import { decide, inScope, resolveRules, scopeOf } from '../../../../src/core/access/decide.ts';
 import { fitsPattern } from '../../../../src/core/access/pattern.ts';
 import type { FieldPointer, ShadowName, ThingName } from '../../../../src/core/brand.ts';
+import { directRef } from '../../../../src/core/direct/place.ts';
 import type { ShadowRef } from '../../../../src/core/shadow/shadow-ref.ts';
 
 const ref = (thing: string, shadow?: string): ShadowRef =>
@@ -67,6 +68,40 @@ describe('one decision', () => {
   ])('shadows $shadows and $of: $allowed', ({ shadows, of, allowed }) => {
     const rule: AccessRule = { effect: 'allow', actions: ['look'], things: ['*'], ...(shadows ? { shadows } : {}) };
     expect(decide([rule], { action: 'look', ref: of }).allowed).toBe(allowed);
+  });
+});
+
+describe('rules for direct commands', () => {
+  const allow = (more: Partial<AccessRule>): AccessRule => ({
+    ...{ effect: 'allow', actions: ['command'], things: ['door-*'] },
+    ...more,
+  });
+  const all = allow({ things: ['*'] });
+  const deny = (more: Partial<AccessRule>): AccessRule => ({ ...all, effect: 'deny', ...more });
+
+  test.each([
+    { says: 'a named command', rules: [allow({ commands: ['unlock'] })], may: ['unlock'] },
+    { says: 'a pattern of names', rules: [allow({ commands: ['*lock'] })], may: ['unlock', 'lock'] },
+    { says: 'neither commands nor fields', rules: [all], may: ['unlock', 'lock', 'reset', '/x', '/y'] },
+    { says: 'only fields', rules: [allow({ fields: ['/x'] })], may: ['/x'] },
+    { says: 'commands and fields', rules: [allow({ commands: ['lock'], fields: ['/x'] })], may: ['lock', '/x'] },
+    { says: 'all but a command', rules: [all, deny({ commands: ['reset'] })], may: ['unlock', 'lock', '/x', '/y'] },
+    { says: 'all but a field', rules: [all, deny({ fields: ['/y'] })], may: ['unlock', 'lock', 'reset', '/x'] },
+    { says: 'all but everything', rules: [all, deny({})], may: [] },
+    { says: 'the place of commands', rules: [allow({ shadows: ['(direct)'] })], may: ['unlock', 'lock', 'reset'] },
+    { says: 'the classic shadow', rules: [allow({ shadows: ['(classic)'] })], may: ['/x', '/y'] },
+    { says: 'other things', rules: [allow({ things: ['gate-*'], commands: ['*'] })], may: [] },
+    { says: 'to look only', rules: [allow({ actions: ['look'], commands: ['*'] })], may: [] },
+    { says: 'no command at all', rules: [allow({ commands: [] })], may: [] },
+  ])('a role that says $says may $may', ({ rules, may }) => {
+    const door = 'door-1' as ThingName;
+    const commands = ['unlock', 'lock', 'reset'].filter(
+      (command) => decide(rules, { action: 'command', ref: directRef(door), command }).allowed,
+    );
+    const written = fields('/x', '/y').filter(
+      (field) => decide(rules, { action: 'command', ref: { thingName: door }, fields: [field] }).allowed,
+    );
+    expect([...commands, ...written]).toEqual(may);
   });
 });
 
