@@ -9,13 +9,14 @@ import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import type { Model } from '../core/model/model.ts';
 import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
-import type { IdempotencyRecord, Ledger, LedgerChange } from '../ports/ledger.ts';
+import type { Ledger, LedgerChange } from '../ports/ledger.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { CommandAction, CreateCommand, CreatedCommand } from './cloud.ts';
 import type { Desks } from './desks.ts';
 import type { DirectClerk } from './direct-clerk.ts';
 import type { Hub } from './hub.ts';
 import type { Ids } from './ids.ts';
+import { Once } from './once.ts';
 import { ended, notFound } from './refusals.ts';
 import type { SteadyTime } from './steady-time.ts';
 
@@ -35,30 +36,25 @@ export interface CommandDeskOptions {
 /** Takes wishes and what people do with commands. */
 export class CommandDesk {
   readonly #options: CommandDeskOptions;
-  /** Requests under way, by idempotency key: fifty at once are one command (D6). */
-  readonly #creating = new Map<string, { fingerprint: string; result: Promise<Result<CreatedCommand>> }>();
+  readonly #once: Once<CreatedCommand>;
 
   constructor(options: CommandDeskOptions) {
     this.#options = options;
+    this.#once = new Once(options);
   }
 
-  async create(request: CreateCommand): Promise<Result<CreatedCommand>> {
-    const { idempotency } = request;
-    if (idempotency === undefined) return this.#create(request);
-    const { key, fingerprint } = idempotency;
-    const underWay = this.#creating.get(key);
-    if (underWay !== undefined) {
-      if (underWay.fingerprint !== fingerprint) return mismatch(key);
-      const result = await underWay.result;
-      return result.ok ? ok({ ...result.value, replayed: true }) : result;
-    }
-    const result = this.#createOnce(request, { key, fingerprint });
-    this.#creating.set(key, { fingerprint, result });
-    try {
-      return await result;
-    } finally {
-      this.#creating.delete(key);
-    }
+  async create({ idempotency, by, ...wish }: CreateCommand): Promise<Result<CreatedCommand>> {
+    return this.#once.run(idempotency, {
+      make: (remember) => {
+        const id = this.#options.ids.next() as CommandId;
+        return this.#place({ ...wish, id, author: by.name, grant: by.grant }, remember(id));
+      },
+      repeat: async (id) => {
+        const found = await this.#options.ledger.command(id);
+        if (!found.ok) return found;
+        return found.value?.kind === 'shadow' ? ok({ command: found.value, replayed: true }) : notFound(id);
+      },
+    });
   }
 
   async act(id: CommandId, action: CommandAction): Promise<Result<AnyCommand>> {
@@ -81,33 +77,6 @@ export class CommandDesk {
       case 'rollback':
         return this.#rollBack(command, action);
     }
-  }
-
-  async #createOnce(
-    request: CreateCommand,
-    idempotency: NonNullable<CreateCommand['idempotency']>,
-  ): Promise<Result<CreatedCommand>> {
-    const { ledger, time } = this.#options;
-    const known = await ledger.idempotency(idempotency.key);
-    if (!known.ok) return known;
-    if (known.value !== undefined) {
-      if (known.value.fingerprint !== idempotency.fingerprint) return mismatch(idempotency.key);
-      const command = await ledger.command(known.value.commandId);
-      if (!command.ok) return command;
-      return command.value?.kind === 'shadow'
-        ? ok({ command: command.value, replayed: true })
-        : notFound(known.value.commandId);
-    }
-    const record = (commandId: CommandId): IdempotencyRecord => ({ ...idempotency, commandId, createdAt: time.now() });
-    return this.#create(request, (id) => [{ type: 'idempotency', record: record(id) }]);
-  }
-
-  async #create(
-    { by, ...request }: CreateCommand,
-    extra: (id: CommandId) => readonly LedgerChange[] = () => [],
-  ): Promise<Result<CreatedCommand>> {
-    const id = this.#options.ids.next() as CommandId;
-    return this.#place({ ...request, id, author: by.name, grant: by.grant }, extra(id));
   }
 
   async #place(wish: Wish, extra: readonly LedgerChange[] = []): Promise<Result<CreatedCommand>> {
@@ -200,6 +169,3 @@ export function commandsIn(changes: readonly LedgerChange[]): ReadonlyMap<Comman
   }
   return commands;
 }
-
-const mismatch = (key: string): Result<never> =>
-  fail(problem('idempotency_mismatch', `the idempotency key ${key.slice(0, 64)} was used for another request`));

@@ -45,38 +45,29 @@ export class DirectClerk {
 
   async create(request: CreateDirectCommand): Promise<Result<CreatedDirectCommand>> {
     const { idempotency, by, ...wish } = request;
-    const replayed = (created: CreatedDirectCommand): CreatedDirectCommand => ({ ...created, replayed: true });
-    return this.#single.run(
-      idempotency,
-      {
-        make: (remember) => {
-          const id = this.#options.ids.next() as CommandId;
-          return this.#place({ ...wish, id, author: by.name, grant: by.grant }, remember(id));
-        },
-        repeat: async (id) => {
-          const command = await this.#find(id);
-          return command.ok ? ok({ command: command.value, replayed: true }) : command;
-        },
+    return this.#single.run(idempotency, {
+      make: (remember) => {
+        const id = this.#options.ids.next() as CommandId;
+        return this.#place({ ...wish, id, author: by.name, grant: by.grant }, remember(id));
       },
-      replayed,
-    );
+      repeat: async (id) => {
+        const command = await this.#find(id);
+        return command.ok ? ok({ command: command.value, replayed: true }) : command;
+      },
+    });
   }
 
   async createGroup(request: CreateGroupCommand): Promise<Result<CreatedGroup>> {
     const { idempotency } = request;
-    return this.#groups.run(
-      idempotency,
-      {
-        make: (remember) => this.#placeGroup(request, remember),
-        repeat: async (first) => {
-          const command = await this.#find(first);
-          if (!command.ok) return command;
-          const parentId = command.value.parentId ?? first;
-          return ok({ parentId, group: request.group, total: request.things.length, replayed: true });
-        },
+    return this.#groups.run(idempotency, {
+      make: (remember) => this.#placeGroup(request, remember),
+      repeat: async (first) => {
+        const command = await this.#find(first);
+        if (!command.ok) return command;
+        const parentId = command.value.parentId ?? first;
+        return ok({ parentId, group: request.group, total: request.things.length, replayed: true });
       },
-      (created) => ({ ...created, replayed: true }),
-    );
+    });
   }
 
   async act(id: CommandId, thingName: ThingName, action: CommandAction): Promise<Result<DirectCommand>> {

@@ -7,11 +7,12 @@ import type { Model } from '../core/model/model.ts';
 import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
-import type { Ledger, LedgerChange } from '../ports/ledger.ts';
+import type { Ledger } from '../ports/ledger.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { CreateMany, CreatedMany } from './cloud.ts';
 import type { Desks } from './desks.ts';
 import type { Ids } from './ids.ts';
+import { Once, type Remember } from './once.ts';
 import type { SteadyTime } from './steady-time.ts';
 
 export interface FanOutOptions {
@@ -32,46 +33,23 @@ const CHILDREN_PAGE = 500;
  */
 export class FanOut {
   readonly #options: FanOutOptions;
-  readonly #underWay = new Map<string, { fingerprint: string; result: Promise<Result<CreatedMany>> }>();
+  readonly #once: Once<CreatedMany>;
 
   constructor(options: FanOutOptions) {
     this.#options = options;
+    this.#once = new Once(options);
   }
 
-  async create(request: CreateMany): Promise<Result<CreatedMany>> {
-    const { idempotency } = request;
-    if (idempotency === undefined) return this.#create(request);
-    const { key, fingerprint } = idempotency;
-    const other = this.#underWay.get(key);
-    if (other !== undefined) {
-      if (other.fingerprint !== fingerprint) return mismatch();
-      const result = await other.result;
-      return result.ok ? ok({ ...result.value, replayed: true }) : result;
-    }
-    const result = this.#createOnce(request, { key, fingerprint });
-    this.#underWay.set(key, { fingerprint, result });
-    try {
-      return await result;
-    } finally {
-      this.#underWay.delete(key);
-    }
+  create({ idempotency, ...request }: CreateMany): Promise<Result<CreatedMany>> {
+    return this.#once.run(idempotency, {
+      make: (remember) => this.#create(request, remember),
+      repeat: (first) => this.#again(first),
+    });
   }
 
   /** The record names the first child; its parent leads to the others. */
-  async #createOnce(
-    request: CreateMany,
-    { key, fingerprint }: NonNullable<CreateMany['idempotency']>,
-  ): Promise<Result<CreatedMany>> {
-    const { ledger, time } = this.#options;
-    const known = await ledger.idempotency(key);
-    if (!known.ok) return known;
-    if (known.value === undefined) {
-      return this.#create(request, (commandId) => [
-        { type: 'idempotency', record: { key, fingerprint, commandId, createdAt: time.now() } },
-      ]);
-    }
-    if (known.value.fingerprint !== fingerprint) return mismatch();
-    const first = await ledger.command(known.value.commandId);
+  async #again(id: CommandId): Promise<Result<CreatedMany>> {
+    const first = await this.#options.ledger.command(id);
     if (!first.ok) return first;
     const parentId = first.value?.parentId;
     if (parentId === undefined) return fail(problem('command_not_found', 'the commands of that key are gone'));
@@ -80,8 +58,8 @@ export class FanOut {
   }
 
   async #create(
-    { refs, by, patch, ...policy }: CreateMany,
-    more: (first: CommandId) => readonly LedgerChange[] = () => [],
+    { refs, by, patch, ...policy }: Omit<CreateMany, 'idempotency'>,
+    remember: Remember,
   ): Promise<Result<CreatedMany>> {
     const { desks, ids, time, metrics, modelOf, openPerShadowMax } = this.#options;
     const parentId = ids.next() as CommandId;
@@ -102,7 +80,7 @@ export class FanOut {
       const why = `${full.key} has ${openPerShadowMax} commands that are not done; nothing was created`;
       return fail(problem('too_many_commands', why));
     }
-    const stored = await desks.createTogether(commands, more(first.id));
+    const stored = await desks.createTogether(commands, remember(first.id));
     if (!stored.ok) return stored;
     metrics.count('shadow_commands_created_total', { kind: 'shadow' }, commands.length);
     const created = [...commandsIn(stored.value).values()];
@@ -129,6 +107,3 @@ function isShadowCommand(command: AnyCommand): command is Command {
 function byShadow(commands: readonly Command[]): readonly Command[] {
   return [...commands].sort((left, right) => (shadowKey(left.ref) < shadowKey(right.ref) ? -1 : 1));
 }
-
-const mismatch = (): Result<never> =>
-  fail(problem('idempotency_mismatch', 'the idempotency key was used for another request'));

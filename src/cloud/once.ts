@@ -12,8 +12,14 @@ export interface IdempotencyKey {
 /** What is stored with the command that a key stands for. */
 export type Remember = (commandId: CommandId) => readonly LedgerChange[];
 
+export interface Work<T> {
+  readonly make: (remember: Remember) => Promise<Result<T>>;
+  /** What an earlier request made, marked as replayed. */
+  readonly repeat: (first: CommandId) => Promise<Result<T>>;
+}
+
 /** The same key with the same fingerprint does its work once, however often and at once it is asked for (D6). */
-export class Once<T> {
+export class Once<T extends { readonly replayed: boolean }> {
   readonly #ledger: Ledger;
   readonly #time: SteadyTime;
   readonly #underWay = new Map<string, { fingerprint: string; result: Promise<Result<T>> }>();
@@ -23,19 +29,14 @@ export class Once<T> {
     this.#time = time;
   }
 
-  /** `repeat` finds what an earlier request made; its answer is marked as replayed by the caller. */
-  async run(
-    idempotency: IdempotencyKey | undefined,
-    work: { make: (remember: Remember) => Promise<Result<T>>; repeat: (first: CommandId) => Promise<Result<T>> },
-    replayed: (value: T) => T,
-  ): Promise<Result<T>> {
+  async run(idempotency: IdempotencyKey | undefined, work: Work<T>): Promise<Result<T>> {
     if (idempotency === undefined) return work.make(() => []);
     const { key, fingerprint } = idempotency;
     const other = this.#underWay.get(key);
     if (other !== undefined) {
       if (other.fingerprint !== fingerprint) return mismatch(key);
       const result = await other.result;
-      return result.ok ? ok(replayed(result.value)) : result;
+      return result.ok ? ok({ ...result.value, replayed: true }) : result;
     }
     const result = this.#once({ key, fingerprint }, work);
     this.#underWay.set(key, { fingerprint, result });
@@ -46,10 +47,7 @@ export class Once<T> {
     }
   }
 
-  async #once(
-    { key, fingerprint }: IdempotencyKey,
-    work: { make: (remember: Remember) => Promise<Result<T>>; repeat: (first: CommandId) => Promise<Result<T>> },
-  ): Promise<Result<T>> {
+  async #once({ key, fingerprint }: IdempotencyKey, work: Work<T>): Promise<Result<T>> {
     const known = await this.#ledger.idempotency(key);
     if (!known.ok) return known;
     if (known.value !== undefined) {
