@@ -4,6 +4,7 @@ import { bounded } from './bounded.ts';
 import type { MakeChecker } from './checker.ts';
 import { deadlineTruth } from './deadline-truth.ts';
 import { directVerdict } from './direct-verdict.ts';
+import { drained } from './drained.ts';
 import { eventStream } from './event-stream.ts';
 import { idempotentApi } from './idempotent-api.ts';
 import { inTime } from './in-time.ts';
@@ -45,4 +46,5 @@ export const CHECKERS: Readonly<Record<string, MakeChecker>> = {
   'I23 SequenceOrder': sequenceOrder,
   'I24 InTime': inTime,
   'I25 DirectVerdict': directVerdict,
+  'I26 Drained': drained,
 };

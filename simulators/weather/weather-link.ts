@@ -12,6 +12,8 @@ export interface LinkHooks {
   readonly beforePublish: (topic: string) => boolean;
   readonly afterPublish: (topic: string) => boolean;
   readonly afterReceive: (topic: string) => boolean;
+  /** For the onlooker: the broker says that it has it. */
+  readonly acknowledged?: (topic: string, payload: Uint8Array) => void;
   /** For the onlooker. */
   readonly received: (topic: string, payload: Uint8Array) => void;
 }
@@ -81,7 +83,12 @@ export class WeatherLink implements Link {
     if (peer === undefined) return Promise.reject(new Error('not connected'));
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload.slice();
     return new Promise((resolve) => {
-      network.publish(peer, topic, bytes, () => process.run(resolve));
+      network.publish(peer, topic, bytes, () =>
+        process.run(() => {
+          hooks.acknowledged?.(topic, bytes);
+          resolve();
+        }),
+      );
       if (!hooks.afterPublish(topic) && qos === 0) resolve();
     });
   }

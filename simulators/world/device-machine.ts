@@ -136,6 +136,11 @@ export class DeviceMachine implements Machine {
           (reports(topic) && dies('device.beforeReport')) || (answers(topic) && dies('device.beforeAnswer')),
         afterPublish: (topic) =>
           (reports(topic) && dies('device.afterReport')) || (answers(topic) && dies('device.afterAnswer')),
+        acknowledged: (topic, payload) => {
+          if (!answers(topic)) return;
+          const text = Buffer.from(payload).toString('utf8');
+          emit({ type: 'acknowledged', client: this.name, topic, payload: text });
+        },
         afterReceive: () => dies('device.afterReceive'),
         received: (topic, payload) =>
           emit({ type: 'delivered', client: this.name, topic, payload: Buffer.from(payload).toString('utf8') }),

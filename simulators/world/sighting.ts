@@ -26,6 +26,8 @@ export type Sighting =
       readonly before?: ShadowDocument;
       readonly after?: ShadowDocument;
     }
+  /** A client was told by the broker that it has a message of its own; only of answers to direct commands. */
+  | { readonly type: 'acknowledged'; readonly client: string; readonly topic: string; readonly payload: string }
   /** A message was handed to a client's handlers. */
   | { readonly type: 'delivered'; readonly client: string; readonly topic: string; readonly payload: string }
   /** An adapter answered a read. Absent value: unreadable. */
@@ -118,6 +120,8 @@ export function lineOf(sighting: Sighting): string {
       return `wire ${sighting.client} > ${sighting.topic} ${sighting.payload}`;
     case 'delivered':
       return `wire ${sighting.client} < ${sighting.topic} ${sighting.payload}`;
+    case 'acknowledged':
+      return `wire ${sighting.client} ok ${sighting.topic} ${sighting.payload}`;
     case 'service': {
       const version = sighting.after?.version ?? sighting.before?.version ?? 0;
       return `service ${keyOf(sighting.ref)} ${sighting.operation} by ${sighting.client}: ${sighting.code} v${version}`;

@@ -61,6 +61,35 @@ export const DIRECT_MUTANTS: readonly Mutant[] = [
       }),
   },
   {
+    mistake: 'what a crash broke off is done again, harmless or not',
+    finds: ['I4'],
+    programs: (production) => ({
+      ...production,
+      device: (options) => {
+        const device = production.device(options);
+        return {
+          start: () => device.start(),
+          stop: (how) => device.stop(how),
+          onCommand: (name, offer) => device.onCommand(name, { ...offer, idempotent: true }),
+        };
+      },
+    }),
+  },
+  {
+    mistake: 'an answer that did not get out is not given again',
+    finds: ['I26'],
+    replace: () =>
+      vi.doMock('../../src/device/reply-store.ts', async (original) => {
+        const real = await original<typeof RepliesModule>();
+        class Careless extends real.ReplyStore {
+          override unpublished(): [] {
+            return [];
+          }
+        }
+        return { ...real, ReplyStore: Careless };
+      }),
+  },
+  {
     mistake: 'the device does not look at the sequence',
     finds: ['I23'],
     replace: () =>

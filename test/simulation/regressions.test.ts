@@ -24,8 +24,9 @@ const ref = { thingName: 'heater-1' } as ShadowRef;
 
 function planWith(steps: readonly PlannedStep[], more: Partial<Plan> = {}): Plan {
   const thing = { thingName: ref.thingName, kind: 'member', settings: false, clock: { offsetMs: 0, rate: 1 } } as const;
+  const { direct: _, ...drawn } = drawPlan(1);
   return {
-    ...drawPlan(1),
+    ...drawn,
     things: [{ ...thing, pollMs: 300_000 }],
     weather: fairWeather(),
     faultsMs: 300_000,

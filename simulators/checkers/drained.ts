@@ -1,0 +1,25 @@
+import { parseDirectResponse } from '../../src/protocol/direct-messages.ts';
+import { isFinalResponse } from '../../src/core/direct/messages.ts';
+import type { MakeChecker } from './checker.ts';
+
+/** I26: what a device said that it had taken comes to an end, and the broker takes the device's word on it, at last when the faults are over. */
+export const drained: MakeChecker = ({ violated }) => {
+  const taken = new Map<string, string>();
+  const over = new Set<string>();
+  return {
+    see(_atMs, sighting) {
+      if (sighting.type === 'phase' && sighting.phase === 'end') {
+        for (const [id, thing] of taken) violated(`${thing} took ${id} and never said what became of it`);
+      }
+      if (sighting.type !== 'wire' && sighting.type !== 'acknowledged') return;
+      if (sighting.topic !== `cmd/${sighting.client}/resp`) return;
+      const response = parseDirectResponse(Buffer.from(sighting.payload));
+      if (!response.ok) return violated(`${sighting.client} answered what nobody can read: ${sighting.payload}`);
+      const { id } = response.value;
+      if (isFinalResponse(response.value)) {
+        taken.delete(id);
+        over.add(id);
+      } else if (!over.has(id)) taken.set(id, sighting.client);
+    },
+  };
+};
