@@ -2,7 +2,7 @@ import { parseDirectResponse } from '../../src/protocol/direct-messages.ts';
 import { isFinalResponse } from '../../src/core/direct/messages.ts';
 import type { MakeChecker } from './checker.ts';
 
-/** I26: what a device said that it had taken comes to an end, and the broker takes the device's word on it, at last when the faults are over. */
+/** I26: what a device said that it had taken comes to an end, and its last word on it reaches the broker. */
 export const drained: MakeChecker = ({ violated }) => {
   const taken = new Map<string, string>();
   const over = new Set<string>();
