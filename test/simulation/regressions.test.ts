@@ -6,7 +6,12 @@ import { fail, ok, type Result } from '../../src/core/result.ts';
 import type { CommitReceipt, Ledger, LedgerChange } from '../../src/ports/ledger.ts';
 import { SILENT } from '../../src/ports/log.ts';
 import { SimulatedClock } from '../../simulators/time/simulated-clock.ts';
+import { SeededRandom } from '../../simulators/time/seeded-random.ts';
+import { MemoryLedger } from '../../simulators/ledger/memory-ledger.ts';
+import { Engine } from '../../src/cloud/engine.ts';
+import { aWish, got } from '../support/cloud.ts';
 import { DeskWorld } from '../support/desk-world.ts';
+import { RecordingTransport } from '../support/recording-transport.ts';
 import type { EpochMs, FieldPointer, WriteId } from '../../src/core/brand.ts';
 import { resolveWrite } from '../../src/core/command/resolve.ts';
 import type { Write } from '../../src/core/command/write.ts';
@@ -218,6 +223,33 @@ describe('seeds 1743 and 2534: a ledger that fails while several commits are und
     }
     expect(asked).toEqual(['one', 'two', 'one', 'two']);
     expect(stored).toEqual(['one', 'two']);
+  });
+});
+
+describe('seed 4103: a command that moves on before its creation is stored', () => {
+  /** Stores one commit after the other, each when the test says so. */
+  class SlowLedger extends MemoryLedger {
+    readonly waiting: (() => void)[] = [];
+
+    override async commit(changes: readonly LedgerChange[]): Promise<Result<CommitReceipt>> {
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+      return super.commit(changes);
+    }
+  }
+
+  test('is shown to its creator as the ledger has it', async () => {
+    const clock = new SimulatedClock();
+    const ledger = new SlowLedger();
+    const transport = new RecordingTransport();
+    const cloud = new Engine({ transport, clock, ledger, random: new SeededRandom(1), log: SILENT });
+    got(await cloud.start());
+    const creating = cloud.create(aWish('heater-1', { on: true }, { expiresInMs: 1_000 }));
+    // It expires, and that waits for the ledger too.
+    await clock.advance(10_000);
+    expect(ledger.waiting.length).toBeGreaterThan(1);
+    ledger.waiting.shift()?.();
+    const { command } = got(await creating);
+    expect(command).toEqual(got(await ledger.command(command.id)));
   });
 });
 

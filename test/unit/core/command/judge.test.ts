@@ -193,6 +193,12 @@ test.each<Case>([
     updates: [BEFORE, wrote({ a: { b: 1 } }), desired(3, { a: 7 }, 'x')],
     expected: { outcome: 'superseded', by: { kind: 'foreign', version: 3, clientToken: 'x' as never } },
   },
+  // Seed 1136: who wrote before the command did not follow it
+  {
+    when: 'what stands there is older than the command',
+    updates: [desired(1, { targetC: 5 }, 'console'), reported(2, { fan: 1 })],
+    expected: { outcome: 'superseded', by: { kind: 'unknown', version: 1 } },
+  },
   // B1: reported first, overwritten then
   {
     when: 'the value was truly reported before it was overwritten',

@@ -219,3 +219,13 @@ test('the answer to the report that creates a shadow tells the service time', ()
   const { service } = next(creating, EVENTS['our report, accepted'], context).state;
   expect(service).toEqual({ at: 1_800_000_000_000, since: NOW });
 });
+
+test('seed 6722: what a pass of an earlier life of the shadow found is not reported in the next one', () => {
+  const gone = next(STATES.passing, EVENTS.deleted, context);
+  const asked = gone.effects.find(({ type }) => type === 'get');
+  if (asked?.type !== 'get') throw new Error('it asks what became of the shadow');
+  const reborn = { version: 2, desired: { a: 3 }, reported: {} };
+  const known = next(gone.state, { type: 'document', clientToken: asked.token, view: reborn }, context);
+  const after = next(known.state, { type: 'pass_ended', outcome: found(true) }, context);
+  expect(after.effects).toEqual([{ type: 'pass', view: reborn, must: true }]);
+});
