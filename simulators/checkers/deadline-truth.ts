@@ -3,6 +3,7 @@ import { VERDICT_OF, type Command } from '../../src/core/command/command.ts';
 import { shadowKey } from '../../src/core/shadow/shadow-ref.ts';
 import type { MakeChecker } from './checker.ts';
 import { unproven, writtenAt } from './evidence.ts';
+import { SteadyClock } from './steady-clock.ts';
 
 /** Clocks may run a tenth wrong. */
 const RATE = 0.88;
@@ -19,10 +20,10 @@ export const deadlineTruth: MakeChecker = (context) => {
   const createdAt = new Map<CommandId, { atMs: number; command: Command }>();
   const endedAt = new Map<CommandId, number>();
   const judged = new Set<CommandId>();
-  let jumped = false;
+  const clock = new SteadyClock();
   return {
     see(atMs, sighting) {
-      if (sighting.type === 'fault' && sighting.kind === 'clock.serverJump') jumped = true;
+      clock.see(atMs, sighting);
       if (sighting.type === 'event' && !firstLineAt.has(sighting.entry.commandId)) {
         firstLineAt.set(sighting.entry.commandId, atMs);
       }
@@ -57,7 +58,7 @@ export const deadlineTruth: MakeChecker = (context) => {
       }
       const livedMs = atMs - created.atMs;
       const lifeMs = command.policy.expiresAt - command.createdAt;
-      if (byExpiry && !jumped && livedMs < lifeMs * RATE) {
+      if (byExpiry && clock.evenSince(created.atMs) && livedMs < lifeMs * RATE) {
         context.violated(`command ${command.id} ended after ${livedMs} ms of a life of ${lifeMs}`);
       }
       // A verdict that nobody saw at the time cannot be dated from outside.

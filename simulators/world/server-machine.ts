@@ -24,7 +24,7 @@ export class ServerMachine implements Machine {
   readonly store: Store;
   readonly #environment: Environment;
   readonly #wall: WallClock;
-  readonly #drifts: boolean;
+  readonly #rate: number;
   readonly #random: SeededRandom;
   #process: Process | undefined;
   #cloud: Cloud | undefined;
@@ -38,8 +38,9 @@ export class ServerMachine implements Machine {
     this.store = store;
     this.#random = environment.random.fork(SERVER);
     this.#wall = new WallClock(environment.clock, clock);
-    this.#drifts = clock.rate !== 1;
-    if (this.#drifts) environment.coverage.hit('clock.drift');
+    this.#rate = clock.rate;
+    if (clock.rate !== 1) environment.coverage.hit('clock.serverDrift');
+    if (clock.offsetMs !== 0) environment.coverage.hit('clock.serverOffset');
   }
 
   get process(): Process | undefined {
@@ -68,8 +69,7 @@ export class ServerMachine implements Machine {
     });
     this.#process = process;
     emit({ type: 'boot', process: SERVER });
-    // A clock that drifts is set right by service time, in a jump.
-    if (this.#drifts) emit({ type: 'fault', kind: 'clock.serverJump', detail: 'drifts' });
+    this.#showClock('boot');
     const cloud = this.#load(process, random);
     this.#cloud = cloud;
     cloud.onEvent((entry) => this.#saw(process, cloud, entry));
@@ -86,10 +86,9 @@ export class ServerMachine implements Machine {
     });
   }
 
-  crash(downMs: number): void {
+  crash(downMs: number, why?: 'fault'): void {
     if (this.#process === undefined) return;
-    this.#environment.coverage.hit('server.crash');
-    if (downMs > 60_000) this.#environment.coverage.hit('server.down');
+    if (why === 'fault') this.#environment.coverage.hit('server.crash');
     this.#down(downMs);
   }
 
@@ -98,7 +97,9 @@ export class ServerMachine implements Machine {
     if (process === undefined || this.#cloud === undefined) return;
     this.#ready = false;
     void this.#cloud.stop().then(() => {
-      if (this.#process === process && process.alive) this.#down(downMs);
+      if (this.#process !== process || !process.alive) return;
+      this.#environment.coverage.hit('server.stop');
+      this.#down(downMs);
     });
   }
 
@@ -119,8 +120,13 @@ export class ServerMachine implements Machine {
 
   jump(byMs: number): void {
     this.#environment.coverage.hit('clock.serverJump');
-    this.#environment.emit({ type: 'fault', kind: 'clock.serverJump', detail: `${byMs}` });
     this.#wall.jump(byMs);
+    this.#showClock('jump');
+  }
+
+  #showClock(at: 'boot' | 'jump'): void {
+    const { clock, emit } = this.#environment;
+    emit({ type: 'clock', at, aheadMs: this.#wall.now() - clock.wall(), rate: this.#rate });
   }
 
   #down(downMs: number): void {

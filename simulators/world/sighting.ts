@@ -101,7 +101,8 @@ export type Sighting =
       readonly entries: readonly TimelineEntry[];
       readonly oldest: number;
     }
-  | { readonly type: 'fault'; readonly kind: string; readonly detail: string }
+  /** The server starts, or somebody sets its clock: how far its wall clock is ahead of the true time. */
+  | { readonly type: 'clock'; readonly at: 'boot' | 'jump'; readonly aheadMs: number; readonly rate: number }
   | { readonly type: 'phase'; readonly phase: 'faults' | 'healed' | 'quiet' | 'end' };
 
 /** `begun`: its handler works. `done`: it has happened. `refused`: nothing was tried. */
@@ -164,8 +165,8 @@ export function lineOf(sighting: Sighting): string {
     }
     case 'resumed':
       return `events after ${sighting.after}: ${sighting.entries.map(({ sequence }) => sequence).join(' ')}`;
-    case 'fault':
-      return `fault ${sighting.kind} ${sighting.detail}`;
+    case 'clock':
+      return `clock ${sighting.at} server ${sighting.aheadMs} ms ahead, rate ${sighting.rate}`;
     case 'phase':
       return `phase ${sighting.phase}`;
   }

@@ -20,6 +20,7 @@ afterEach(() => {
   vi.doUnmock('../../src/core/reconcile/report.ts');
   vi.doUnmock('../../src/core/reconcile/backoff.ts');
   vi.doUnmock('../../src/device/inbox.ts');
+  vi.doUnmock('../../src/cloud/steady-time.ts');
 });
 
 test('there are at least twenty known mistakes', () => {
@@ -36,7 +37,7 @@ test.each(MUTANTS)('found: $mistake', { timeout: 240_000 }, async ({ mistake, fi
     const [first] = violations;
     if (first === undefined) continue;
     const [invariant] = first.invariant.split(' ');
-    console.log(`seed ${seed} ${first.invariant}: ${mistake}`);
+    console.log(`seed ${seed} ${first.invariant}: ${mistake}: ${first.words}`);
     expect(finds, first.words).toContain(invariant);
     return;
   }

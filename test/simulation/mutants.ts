@@ -12,9 +12,10 @@ import { ok } from '../../src/core/result.ts';
 import { valueAt } from '../../src/core/json/json-pointer.ts';
 import { member, type JsonObject } from '../../src/core/json/json.ts';
 import { parseShadowTopic, shadowTopic } from '../../src/protocol/topics.ts';
-import type { FieldPointer } from '../../src/core/brand.ts';
+import type { FieldPointer, MonotonicMs } from '../../src/core/brand.ts';
 import type { Reading } from '../../src/core/reconcile/judge-field.ts';
 import type { Cloud } from '../../src/cloud/cloud.ts';
+import type { SteadyTime } from '../../src/cloud/steady-time.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { StateAdapter } from '../../src/ports/state-adapter.ts';
 import type { Transport } from '../../src/ports/transport.ts';
@@ -159,6 +160,29 @@ export const MUTANTS: readonly Mutant[] = [
           started: (clock, now) => real.started({ ...clock, leftMs: clock.leftMs / 2 }, now),
         } satisfies typeof real;
       }),
+  },
+  {
+    mistake: 'deadlines run on the wall clock',
+    finds: ['I9'],
+    from: 40,
+    replace: () =>
+      vi.doMock('../../src/cloud/steady-time.ts', () => ({
+        SteadyTime: class implements Pick<SteadyTime, keyof SteadyTime> {
+          readonly #clock: Clock;
+          constructor(clock: Clock) {
+            this.#clock = clock;
+          }
+          now() {
+            return this.#clock.wall();
+          }
+          due(at: number) {
+            return (at - this.#clock.wall() + this.#clock.monotonic()) as MonotonicMs;
+          }
+          hear() {
+            return 0;
+          }
+        },
+      })),
   },
   {
     mistake: 'a lost answer is taken for a lost request: sent again without reading',
@@ -394,7 +418,6 @@ export const MUTANTS: readonly Mutant[] = [
   {
     mistake: 'retries without backoff',
     finds: ['I13', 'I12', 'I1'],
-    from: 60,
     replace: () =>
       vi.doMock('../../src/core/reconcile/backoff.ts', async (original) => {
         const real = await original<typeof BackoffModule>();
