@@ -109,7 +109,7 @@ export class HardwareAdapter implements StateAdapter {
       return { field, result: 'deferred', until: 'restart' };
     }
     if (!this.#ails(field, 'lies')) {
-      this.#ails(field, 'clamps');
+      if (typeof value === 'number') this.#ails(field, 'clamps');
       hardware.drive(field, value);
     }
     return { field, result: 'applied' };

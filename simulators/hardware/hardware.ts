@@ -88,16 +88,20 @@ export class Hardware {
     return this.#deferred.size > 0;
   }
 
-  press(field: FieldPointer, value: JsonValue, person: string): void {
+  /** True if it made a difference. */
+  press(field: FieldPointer, value: JsonValue, person: string): boolean {
     this.#people.set(field, person);
-    this.#set(field, value, 'person');
+    const changed = this.#set(field, value, 'person');
     this.#notify(field);
+    return changed;
   }
 
-  changeByItself(field: FieldPointer, value: JsonValue): void {
+  /** True if it made a difference. */
+  changeByItself(field: FieldPointer, value: JsonValue): boolean {
     this.#people.delete(field);
-    this.#set(field, value, 'itself');
+    const changed = this.#set(field, value, 'itself');
     this.#notify(field);
+    return changed;
   }
 
   watch(adapter: string, onChange: () => void): Cancel {
@@ -106,11 +110,12 @@ export class Hardware {
     return () => this.#watchers.delete(watcher);
   }
 
-  #set(field: FieldPointer, value: JsonValue, cause: 'adapter' | 'person' | 'itself'): void {
-    if (jsonEqual(this.value(field), value)) return;
+  #set(field: FieldPointer, value: JsonValue, cause: 'adapter' | 'person' | 'itself'): boolean {
+    if (jsonEqual(this.value(field), value)) return false;
     this.#values.set(field, value);
     const shadow = this.shadow === undefined ? {} : { shadow: this.shadow };
     this.#emit({ type: 'hardware', thing: this.thing, ...shadow, field, value, cause });
+    return true;
   }
 
   #notify(field: FieldPointer): void {

@@ -70,7 +70,7 @@ export function openSimulatedLedger(options: {
   }
 
   function trouble(): ProblemCode | undefined {
-    if (store.refusing === 'ledger_unavailable') coverage.hit('ledger.unavailable');
+    if (store.refusing === 'ledger_unavailable') coverage.hit('ledger.down');
     if (store.refusing === 'ledger_unavailable') return store.refusing;
     if (store.unavailable > 0 && random.chance(store.unavailable)) {
       coverage.hit('ledger.unavailable');

@@ -21,6 +21,8 @@ export type Hold = (road: string | undefined, arrive: () => void) => void;
 /** A client's end of a connection, as the broker sees it. */
 export interface Peer {
   readonly clientId: string;
+  /** Not the one that the id was given to. */
+  readonly clone?: true;
   /** A message arrives. */
   receive(topic: string, payload: Uint8Array): void;
   /** The connection is gone; `code` in the words of the transport port. */
@@ -108,14 +110,16 @@ export class Network {
 
   /** Whether a connect attempt made now would work. */
   reachable(clientId: string): boolean {
-    return !this.#brokerDown && !this.#partitions.has(clientId);
+    const partition = this.#partitions.get(clientId);
+    if (partition !== undefined) this.#coverage.hit(`network.partition.${partition}`);
+    return !this.#brokerDown && partition === undefined;
   }
 
   /** The client is connected from now on; whoever held its id is thrown out. */
   connect(peer: Peer): void {
     const { clientId } = peer;
     if (this.#sessions.has(clientId)) {
-      this.#coverage.hit('network.takenOver');
+      this.#coverage.hit(peer.clone === true ? 'network.cloned' : 'network.ghostThrownOut');
       this.#close(clientId, 'DUPLICATE_CLIENTID', { code: 'taken_over', detail: 'another client took the id' });
     }
     this.#sessions.set(clientId, { peer, matchers: new Map(), upFreeAt: 0, downFreeAt: 0, open: true });
@@ -164,15 +168,19 @@ export class Network {
       if (session.open && !this.#blocked(peer.clientId, 'down') && !this.#ackLost()) this.#down(session, acknowledged);
     });
     // The service itself may handle a message twice; not long after, or it would undo what came in between.
-    if (!lost && this.#doubled()) this.#clock.at(monotonicMs(session.upFreeAt + this.#random.integer(1, 30)), arrive);
+    if (!lost && this.#doubled()) {
+      const again = monotonicMs(session.upFreeAt + this.#random.integer(1, 30));
+      this.#clock.at(again, () => this.#copied(session, arrive));
+    }
   }
 
   /** What a SUBACK takes longer than it should. */
   subackDelay(): number {
     const { subackMs } = this.weather;
     if (subackMs === 0) return 0;
-    this.#coverage.hit('network.lateSuback');
-    return this.#random.integer(0, subackMs);
+    const lateMs = this.#random.integer(0, subackMs);
+    if (lateMs > 0) this.#coverage.hit('network.lateSuback');
+    return lateMs;
   }
 
   /** A request that comes by another road than MQTT: another team's backend, over HTTP. */
@@ -182,13 +190,13 @@ export class Network {
 
   /** Somebody publishes to a topic by hand: poison, forgeries. */
   inject(topic: string, payload: Uint8Array): void {
+    if (this.#routeOf(topic).length > 0) this.#coverage.hit('network.poison');
     this.#fanOut(topic, payload);
   }
 
   // What the world does.
 
   partition(clientId: string, direction: Direction): void {
-    this.#coverage.hit(`network.partition.${direction}`);
     this.#partitions.set(clientId, direction);
     const session = this.#sessions.get(clientId);
     if (session === undefined) return;
@@ -216,7 +224,7 @@ export class Network {
   /** A cloned image connects with the same id, for a moment. */
   impersonate(clientId: string): void {
     if (!this.#sessions.has(clientId)) return;
-    const clone: Peer = { clientId, receive: () => undefined, lost: () => undefined };
+    const clone: Peer = { clientId, clone: true, receive: () => undefined, lost: () => undefined };
     this.connect(clone);
     this.#after(200, () => this.disconnect(clone));
   }
@@ -294,7 +302,8 @@ export class Network {
     if (this.#blocked(peer.clientId, 'down') || this.#lost()) return;
     const arrive = (): void => peer.receive(topic, payload);
     this.#down(session, arrive);
-    if (this.#doubled()) this.#after(this.#latency() + this.#random.integer(0, 5_000), () => session.open && arrive());
+    if (!this.#doubled()) return;
+    this.#after(this.#latency() + this.#random.integer(0, 5_000), () => this.#copied(session, arrive));
   }
 
   #down(session: Session, arrive: () => void): void {
@@ -344,14 +353,20 @@ export class Network {
   }
 
   #doubled(): boolean {
-    if (this.weather.duplicate === 0 || !this.#random.chance(this.weather.duplicate)) return false;
+    return this.weather.duplicate > 0 && this.#random.chance(this.weather.duplicate);
+  }
+
+  #copied({ open }: Session, arrive: () => void): void {
+    if (!open) return;
     this.#coverage.hit('network.duplicate');
-    return true;
+    arrive();
   }
 
   #blocked(clientId: string, direction: 'up' | 'down'): boolean {
     const partition = this.#partitions.get(clientId);
-    return partition === direction || partition === 'both';
+    if (partition !== direction && partition !== 'both') return false;
+    this.#coverage.hit(`network.partition.${partition}`);
+    return true;
   }
 
   #close(clientId: string, why: string, told: { code: string; detail: string } | undefined): void {

@@ -38,12 +38,11 @@ export class Apps {
     const request = step.locked ? await this.#withVersion(base) : base;
     if (request === undefined) return;
     if (step.again === 'concurrent') {
-      this.#environment.coverage.hit('api.concurrent');
+      if (this.#server.api !== undefined) this.#environment.coverage.hit('api.concurrent');
       void this.#create(step.nth, request, 1);
     }
     const id = await this.#create(step.nth, request, 0);
     if (id === undefined || step.again !== 'mismatch' || request.idempotency === undefined) return;
-    this.#environment.coverage.hit('api.mismatch');
     const idempotency = { key: request.idempotency.key, fingerprint: 'another body' };
     await this.#create(step.nth, { ...request, idempotency }, ATTEMPTS_MAX);
   }
@@ -112,6 +111,7 @@ export class Apps {
       return command.id;
     }
     const code = answer?.problem.code;
+    if (code === 'idempotency_mismatch') coverage.hit('api.mismatch');
     if (code !== undefined) emit({ type: 'created', request, problem: code });
     if (!isWorthRepeating(code) || attempt >= (healed() ? HEALED_ATTEMPTS_MAX : ATTEMPTS_MAX)) return undefined;
     coverage.hit('api.retried');

@@ -1,6 +1,10 @@
 import { DIRECT_FAILPOINTS, FAILPOINTS } from '../machine/failpoints.ts';
 
-/** Every fault that a run can meet. A list that CI compares with what was hit: a fault that never happens tests nothing. */
+/**
+ * Every fault that a run can meet. A list that CI compares with what was hit: a fault that never happens tests nothing.
+ * Each is counted where it takes effect, never where it is planned, and has one cause: what has two would hide that one
+ * of them is gone.
+ */
 export const FAULTS = [
   'network.loss',
   'network.ackLoss',
@@ -13,7 +17,8 @@ export const FAULTS = [
   'network.brokerRestart',
   'network.connectionLost',
   'network.sessionReplay',
-  'network.takenOver',
+  'network.cloned',
+  'network.ghostThrownOut',
   'network.lateSuback',
   'network.poison',
   'presence.duplicate',
@@ -35,19 +40,24 @@ export const FAULTS = [
   'adapter.unreadable',
   'adapter.slow',
   'device.crash',
+  'device.stop',
   'device.button',
   'device.journalLost',
   'device.journalFull',
   'server.crash',
+  'server.stop',
   'server.pause',
-  'server.down',
   'ledger.full',
+  'ledger.down',
   'ledger.unavailable',
   'ledger.crashMidCommit',
   'clock.serverJump',
   'clock.deviceJump',
   'clock.deviceUnset',
-  'clock.drift',
+  'clock.deviceOffset',
+  'clock.deviceDrift',
+  'clock.serverDrift',
+  'clock.serverOffset',
   'foreign.write',
   'foreign.clear',
   'api.retried',

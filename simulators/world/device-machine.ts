@@ -48,8 +48,9 @@ export class DeviceMachine implements Machine {
     this.#random = environment.random.fork(plan.thingName);
     this.disk = new Disk(this.#random.fork('disk'), environment.coverage);
     this.#wall = new WallClock(environment.clock, plan.clock);
-    if (plan.clock.offsetMs < -1e12) environment.coverage.hit('clock.deviceUnset');
-    if (plan.clock.rate !== 1) environment.coverage.hit('clock.drift');
+    const { offsetMs } = plan.clock;
+    if (offsetMs !== 0) environment.coverage.hit(offsetMs < -1e12 ? 'clock.deviceUnset' : 'clock.deviceOffset');
+    if (plan.clock.rate !== 1) environment.coverage.hit('clock.deviceDrift');
   }
 
   get process(): Process | undefined {
@@ -84,9 +85,9 @@ export class DeviceMachine implements Machine {
     });
   }
 
-  crash(downMs: number): void {
+  crash(downMs: number, why?: 'fault'): void {
     if (this.#process === undefined) return;
-    this.#environment.coverage.hit('device.crash');
+    if (why === 'fault') this.#environment.coverage.hit('device.crash');
     this.#down(downMs);
   }
 
@@ -94,7 +95,9 @@ export class DeviceMachine implements Machine {
     const process = this.#process;
     if (process === undefined || this.#program === undefined) return;
     void this.#program.stop().then(() => {
-      if (this.#process === process && process.alive) this.#down(downMs);
+      if (this.#process !== process || !process.alive) return;
+      this.#environment.coverage.hit('device.stop');
+      this.#down(downMs);
     });
   }
 

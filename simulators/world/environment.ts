@@ -34,8 +34,8 @@ export interface Machine {
   /** Started and working. */
   readonly ready: boolean;
   boot(): void;
-  /** Power off without a warning; back after a while. */
-  crash(downMs: number): void;
+  /** Power off without a warning; back after a while. Only what the plan does counts as a fault of its own. */
+  crash(downMs: number, why?: 'fault'): void;
   /** An orderly stop; back after a while. */
   stop(downMs: number): void;
   /** What the wall clock of this machine does. */

@@ -59,10 +59,10 @@ export class PlainDevice implements Machine {
     this.#resync(process);
   }
 
-  crash(downMs: number): void {
+  crash(downMs: number, why?: 'fault'): void {
     const process = this.#process;
     if (process === undefined) return;
-    this.#environment.coverage.hit('device.crash');
+    if (why === 'fault') this.#environment.coverage.hit('device.crash');
     this.#process = undefined;
     process.kill();
     this.#environment.emit({ type: 'crash', process: this.name });
