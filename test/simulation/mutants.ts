@@ -379,6 +379,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     mistake: 'deltas are applied as they come, older ones too, also after a reboot',
     finds: ['I2', 'I1'],
+    from: 7,
     programs: (production) => ({
       ...production,
       device: (options) => {

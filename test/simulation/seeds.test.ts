@@ -47,11 +47,12 @@ test.each(SWITCHES)('without $name the coverage list names just that', { timeout
   // A seed whose plan does not have it runs as if it were switched off.
   const isOn = ({ seed }: RunResult): boolean => one.isOn(drawPlan(seed));
   const coverage = coverageOf(results.filter((result) => !isOn(result)));
+  const named = (): string[] => coverage.neverHit().filter((name) => name !== one.mayMiss);
   for (const { seed } of results.filter(isOn).slice(0, RERUNS_MAX)) {
-    if (coverage.neverHit().length <= one.hits.length) break;
+    if (named().length <= one.hits.length) break;
     coverage.add((await runner.run(seed, { programs: PRODUCTION, plan: one.off(drawPlan(seed)) })).coverage);
   }
-  expect(coverage.neverHit().sort()).toEqual([...one.hits].sort());
+  expect(named().sort()).toEqual([...one.hits].sort());
 });
 
 test.each([3, 8, 14])('seed %i run twice gives the same trace', async (seed) => {

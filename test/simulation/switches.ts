@@ -12,6 +12,8 @@ export interface Switch {
   /** The same plan without it. */
   readonly off: (plan: Plan) => Plan;
   readonly hits: readonly (Fault | Failpoint)[];
+  /** What comes of other things too, but hardly ever. */
+  readonly mayMiss?: Fault;
 }
 
 type StepOf<Name extends Step['do']> = Extract<Step, { do: Name }>;
@@ -119,5 +121,8 @@ export const SWITCHES: readonly Switch[] = [
   step('foreign', ['foreign.clear'], clears),
   step('command', ['api.mismatch'], ({ again }) => again === 'mismatch'),
   step('command', ['api.concurrent'], ({ again }) => again === 'concurrent'),
-  ...FAILPOINTS.map((failpoint) => step('arm', [failpoint], ({ point }) => point === failpoint)),
+  ...FAILPOINTS.map((failpoint): Switch => {
+    const arm = step('arm', [failpoint], ({ point }) => point === failpoint);
+    return failpoint === 'server.afterReceive' ? { ...arm, mayMiss: 'ledger.crashMidCommit' } : arm;
+  }),
 ];
