@@ -1,9 +1,16 @@
-import { FAILPOINTS, type Failpoint } from '../../simulators/machine/failpoints.ts';
+import {
+  DIRECT_FAILPOINTS,
+  FAILPOINTS,
+  type DirectFailpoint,
+  type Failpoint,
+} from '../../simulators/machine/failpoints.ts';
 import { AILMENTS, type Ailment } from '../../simulators/hardware/hardware.ts';
 import { SERVER } from '../../simulators/workload/draw-plan.ts';
 import type { MachineClock, Plan, Step } from '../../simulators/workload/plan.ts';
 import { fairWeather, type Weather } from '../../simulators/weather/weather.ts';
 import type { Fault } from '../../simulators/world/coverage.ts';
+
+type Hit = Fault | Failpoint | DirectFailpoint;
 
 /** One thing that a plan can have or not have, and what in the coverage list comes of nothing else. */
 export interface Switch {
@@ -11,7 +18,7 @@ export interface Switch {
   readonly isOn: (plan: Plan) => boolean;
   /** The same plan without it. */
   readonly off: (plan: Plan) => Plan;
-  readonly hits: readonly (Fault | Failpoint)[];
+  readonly hits: readonly Hit[];
   /** What comes of other things too, but hardly ever. */
   readonly mayMiss?: Fault;
 }
@@ -25,7 +32,7 @@ function weather(knob: keyof Weather, ...hits: Fault[]): Switch {
 
 function step<Name extends Step['do']>(
   name: Name,
-  hits: readonly (Fault | Failpoint)[],
+  hits: readonly Hit[],
   where: (step: StepOf<Name>) => boolean = () => true,
 ): Switch {
   const isIt = (step: Step): boolean => step.do === name && where(step as StepOf<Name>);
@@ -121,7 +128,8 @@ export const SWITCHES: readonly Switch[] = [
   step('foreign', ['foreign.clear'], clears),
   step('command', ['api.mismatch'], ({ again }) => again === 'mismatch'),
   step('command', ['api.concurrent'], ({ again }) => again === 'concurrent'),
-  ...FAILPOINTS.map((failpoint): Switch => {
+  step('direct', ['direct.cancelled', 'direct.progress', 'direct.replayed', ...DIRECT_FAILPOINTS]),
+  ...[...FAILPOINTS, ...DIRECT_FAILPOINTS].map((failpoint): Switch => {
     const arm = step('arm', [failpoint], ({ point }) => point === failpoint);
     return failpoint === 'server.afterReceive' ? { ...arm, mayMiss: 'ledger.crashMidCommit' } : arm;
   }),
