@@ -19,6 +19,8 @@ import type { SteadyTime } from '../../src/cloud/steady-time.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { StateAdapter } from '../../src/ports/state-adapter.ts';
 import type { Transport } from '../../src/ports/transport.ts';
+import { SERVER } from '../../simulators/workload/draw-plan.ts';
+import type { PlannedStep } from '../../simulators/workload/plan.ts';
 import type { CloudPorts, Programs } from '../../simulators/world/programs.ts';
 
 /**
@@ -31,6 +33,8 @@ export interface Mutant {
   readonly finds: readonly string[];
   /** The first seed to try; from there on it must be found soon. Default 1. */
   readonly from?: number;
+  /** Trouble on top of what the seed draws, where a seed seldom draws enough of it. */
+  readonly trouble?: readonly PlannedStep[];
   readonly programs?: (production: Programs) => Programs;
   /** Registers the replacement of a module, for the imports that follow. */
   readonly replace?: () => void;
@@ -110,6 +114,14 @@ function applyDelta(adapters: readonly StateAdapter[], payload: Uint8Array): voi
   }
 }
 
+/** The server's wall clock goes an hour ahead every four minutes. */
+export const JUMPS: readonly PlannedStep[] = [1, 2, 3, 4].map((nth) => ({
+  atMs: nth * 240_000,
+  do: 'jump',
+  machine: SERVER,
+  byMs: 3_600_000,
+}));
+
 export const MUTANTS: readonly Mutant[] = [
   {
     mistake: 'success on `accepted`, without waiting for the device',
@@ -164,7 +176,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     mistake: 'deadlines run on the wall clock',
     finds: ['I9'],
-    from: 40,
+    trouble: JUMPS,
     replace: () =>
       vi.doMock('../../src/cloud/steady-time.ts', () => ({
         SteadyTime: class implements Pick<SteadyTime, keyof SteadyTime> {
