@@ -99,6 +99,15 @@ function newerOwner(field: CommandField, command: Command, view: ShadowView): nu
   return mark !== undefined && mark[1] > (command.version ?? Infinity) ? mark[1] : view.desiredVersion;
 }
 
+/**
+ * Whether the device has taken into account what came after this wish: what it reports from then on answers somebody
+ * else, even where a later snapshot no longer shows that there was anybody (found by seed 197).
+ */
+export function isPast(field: CommandField, command: Command, { view, word }: Omit<Evidence, 'model'>): boolean {
+  const owner = newerOwner(field, command, view);
+  return owner !== undefined && word !== undefined && word.version >= owner;
+}
+
 function overwriter(field: CommandField, command: Command, view: ShadowView): Successor | undefined {
   const standing = valueAt(view.state.desired, field.field);
   if (standing !== undefined && jsonEqual(standing, field.desired)) return undefined;

@@ -1,8 +1,9 @@
 import { unreachable } from '../assert.ts';
 import { epochMs, type CommandId, type WriteId } from '../brand.ts';
 import { isOpenCommand } from '../command/clocks.ts';
-import type { Command } from '../command/command.ts';
+import type { Command, CommandField } from '../command/command.ts';
 import { isTakenOver } from '../command/ending.ts';
+import { isPast } from '../command/judge.ts';
 import type { Write } from '../command/write.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { ShadowRef } from '../shadow/shadow-ref.ts';
@@ -239,8 +240,12 @@ function planResync(draft: Draft): void {
 
 /** Drops from the desk what can no longer change: the ledger has it. */
 function tidy(draft: Draft): void {
-  const { view } = draft.desk.sight;
+  const { word, sight } = draft.desk;
+  const { view } = sight;
   if (!hasEnded(draft)) return;
+  const isOver = (field: CommandField, command: Command, seen: ShadowView): boolean =>
+    field.state.outcome !== 'confirmed' &&
+    (isTakenOver(field, command, seen) || isPast(field, command, { view: seen, word }));
   let kept = 0;
   for (const command of [...draft.desk.commands.values()].reverse()) {
     if (isOpenCommand(command) || command.endResult === 'not_yet') continue;
@@ -249,8 +254,7 @@ function tidy(draft: Draft): void {
       late &&
       command.version !== undefined &&
       (view === undefined ||
-        (command.incarnation === view.incarnation &&
-          !command.fields.some((field) => field.state.outcome !== 'confirmed' && isTakenOver(field, command, view))));
+        (command.incarnation === view.incarnation && !command.fields.some((field) => isOver(field, command, view))));
     if (provable && kept < ENDED_MAX) kept += 1;
     else draft.forget(command.id);
   }

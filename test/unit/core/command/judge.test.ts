@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Command, FieldOutcome } from '../../../../src/core/command/command.ts';
-import { judge, type DeviceWord } from '../../../../src/core/command/judge.ts';
+import { isPast, judge, type DeviceWord } from '../../../../src/core/command/judge.ts';
 import type { JsonObject } from '../../../../src/core/json/json.ts';
 import { NO_MODEL, type Model } from '../../../../src/core/model/model.ts';
 import { seeSnapshot, type AcceptedUpdate, type ReadShadow } from '../../../../src/core/view/sight.ts';
@@ -315,4 +315,16 @@ test('judging twice says nothing new: it is level-triggered', () => {
   const after = { ...command, fields: command.fields.map((own) => ({ ...own, state: finding?.state ?? own.state })) };
 
   expect(judge(after, { view, word: said, model: NO_MODEL }).fields).toEqual([]);
+});
+
+test.each([
+  { when: 'the device knows only the wish', knows: 2, past: false },
+  { when: 'the device has taken into account what came after it', knows: 3, past: true },
+  { when: 'nothing came after it', knows: 9, stands: true, past: false },
+])('$when: whether the wish is past for the device is $past (seed 197)', ({ knows, stands, past }) => {
+  const updates = [BEFORE, wrote({ targetC: 22 }), ...(stands === true ? [] : [desired(3, { targetC: null })])];
+  const view = sightAfter(updates).view as ShadowView;
+  const command = aCommand(undefined, SENT);
+
+  expect(command.fields.map((field) => isPast(field, command, { view, word: word(knows, {}) }))).toEqual([past]);
 });
