@@ -12,6 +12,7 @@ import type { Presence } from '../core/presence/presence.ts';
 import { ok, type Result } from '../core/result.ts';
 import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
 import { shadowTopic } from '../protocol/topics.ts';
+import { Alarm } from '../ports/alarm.ts';
 import type { Cancel, Clock } from '../ports/clock.ts';
 import type { CommitReceipt, Ledger, LedgerChange, ShadowRecord } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
@@ -39,7 +40,8 @@ export interface DeskEntry {
   readonly mailbox: (() => void)[];
   /** Who waits for the answer to a `get`. */
   readers: { readonly serial: number; readonly resolve: () => void }[];
-  armed: { readonly due: MonotonicMs; readonly cancel: Cancel } | undefined;
+  /** The next look at the desk. */
+  readonly alarm: Alarm;
 }
 
 export interface DesksOptions {
@@ -224,7 +226,7 @@ export class Desks {
   stop(): void {
     this.#stopped = true;
     this.#linking();
-    for (const entry of this.#entries.values()) entry.armed?.cancel();
+    for (const { alarm } of this.#entries.values()) alarm.cancel();
   }
 
   #linkSome(entries: readonly DeskEntry[], from: number): void {
@@ -251,7 +253,7 @@ export class Desks {
       kept: undefined,
       mailbox: [],
       readers: [],
-      armed: undefined,
+      alarm: new Alarm(this.#options.clock, () => this.#run(entry, { type: 'tick' })),
     };
     this.#entries.set(key, entry);
     const siblings = this.#byThing.get(ref.thingName);
@@ -290,7 +292,7 @@ export class Desks {
   }
 
   #forget(entry: DeskEntry): void {
-    entry.armed?.cancel();
+    entry.alarm.cancel();
     this.#entries.delete(entry.key);
     const siblings = this.#byThing.get(entry.ref.thingName);
     siblings?.delete(entry);
@@ -395,20 +397,10 @@ export class Desks {
     });
   }
 
-  /** A timer that is early costs one look; only an earlier one needs arming anew. */
-  #arm(entry: DeskEntry): void {
-    const { clock, time } = this.#options;
-    if (entry.desk === undefined) return;
-    const at = nextLookAt(entry.desk, time.now());
-    if (at === undefined) return;
-    const due = time.due(at);
-    if (entry.armed !== undefined && entry.armed.due <= due) return;
-    entry.armed?.cancel();
-    const cancel = clock.at(due, () => {
-      entry.armed = undefined;
-      this.#run(entry, { type: 'tick' });
-    });
-    entry.armed = { due, cancel };
+  #arm({ desk, alarm }: DeskEntry): void {
+    const { time } = this.#options;
+    const at = desk === undefined ? undefined : nextLookAt(desk, time.now());
+    if (at !== undefined) alarm.by(time.due(at));
   }
 
   #contextOf(entry: DeskEntry): DeskContext {

@@ -1,4 +1,4 @@
-import type { CommandId, MonotonicMs, ThingName } from '../core/brand.ts';
+import type { CommandId, ThingName } from '../core/brand.ts';
 import { monotonicMs } from '../core/brand.ts';
 import { isOpenCommand } from '../core/command/clocks.ts';
 import type { DirectCommand } from '../core/direct/direct-command.ts';
@@ -17,7 +17,8 @@ import type { Presence } from '../core/presence/presence.ts';
 import { done, type Result } from '../core/result.ts';
 import { printDirectRequest } from '../protocol/direct-messages.ts';
 import type { DirectTopics } from '../protocol/direct-topics.ts';
-import type { Cancel, Clock } from '../ports/clock.ts';
+import { Alarm } from '../ports/alarm.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Ledger, LedgerChange } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
@@ -33,7 +34,8 @@ export interface DirectEntry {
   desk: DirectDesk | undefined;
   /** Work that arrived while it is being read from the ledger. */
   readonly mailbox: (() => void)[];
-  armed: { readonly due: MonotonicMs; readonly cancel: Cancel } | undefined;
+  /** The next look at the desk. */
+  readonly alarm: Alarm;
 }
 
 export interface DirectDesksOptions {
@@ -149,7 +151,7 @@ export class DirectDesks {
 
   stop(): void {
     this.#stopped = true;
-    for (const { armed } of this.#entries.values()) armed?.cancel();
+    for (const { alarm } of this.#entries.values()) alarm.cancel();
   }
 
   context(): DirectContext {
@@ -165,7 +167,8 @@ export class DirectDesks {
   #entry(thingName: ThingName): DirectEntry {
     const known = this.#entries.get(thingName);
     if (known !== undefined) return known;
-    const entry: DirectEntry = { thingName, desk: undefined, mailbox: [], armed: undefined };
+    const alarm = new Alarm(this.#options.clock, () => this.#run(entry, { type: 'tick' }));
+    const entry: DirectEntry = { thingName, desk: undefined, mailbox: [], alarm };
     this.#entries.set(thingName, entry);
     void this.#load(entry);
     return entry;
@@ -280,20 +283,10 @@ export class DirectDesks {
     }
   }
 
-  /** A timer that is early costs one look; only an earlier one needs arming anew. */
-  #arm(entry: DirectEntry): void {
-    const { clock, time } = this.#options;
-    if (entry.desk === undefined || entry.desk.commands.size === 0) return;
-    const at = nextDirectLookAt(entry.desk, this.context());
-    if (at === undefined) return;
-    const due = time.due(at);
-    if (entry.armed !== undefined && entry.armed.due <= due) return;
-    entry.armed?.cancel();
-    const cancel = clock.at(due, () => {
-      entry.armed = undefined;
-      this.#run(entry, { type: 'tick' });
-    });
-    entry.armed = { due, cancel };
+  #arm({ desk, alarm }: DirectEntry): void {
+    if (desk === undefined || desk.commands.size === 0) return;
+    const at = nextDirectLookAt(desk, this.context());
+    if (at !== undefined) alarm.by(this.#options.time.due(at));
   }
 }
 

@@ -35,7 +35,9 @@ import {
 import { DIRECT_NAME, parseDirectRequest, printDirectResponse } from '../protocol/direct-messages.ts';
 import { parseJsonText } from '../protocol/json-text.ts';
 import type { DirectTopics } from '../protocol/direct-topics.ts';
-import type { Cancel, Clock } from '../ports/clock.ts';
+import { Alarm } from '../ports/alarm.ts';
+import type { Clock } from '../ports/clock.ts';
+import { Idle } from './idle.ts';
 import type { Journal } from '../ports/journal.ts';
 import type { Log } from '../ports/log.ts';
 import type { Subscription, Transport } from '../ports/transport.ts';
@@ -80,13 +82,15 @@ export class DirectCommands {
   /** What the journal holds of each open job, to write it only when it changed. */
   readonly #written = new Map<string, string>();
   #state: DirectState = { link: 'down', jobs: new Map(), sequences: new Map(), stopping: false };
-  #timer: { readonly due: number; readonly cancel: Cancel } | undefined;
+  readonly #alarm: Alarm;
   #purgeAt: MonotonicMs = monotonicMs(0);
-  #idle: (() => void) | undefined;
+  /** Only while it stops. */
+  #idle: Idle | undefined;
 
   constructor(options: DirectOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_DIRECT_LIMITS, ...options.limits };
+    this.#alarm = new Alarm(options.clock, () => this.handle({ type: 'tick' }));
   }
 
   /** Errors   `invalid_config` for a name that is none or is taken, and for a schema that does not compile. */
@@ -155,25 +159,11 @@ export class DirectCommands {
   /** Lets what is at work end within the grace, then aborts it; what does not end is in the journal as at work. */
   async stop(graceMs: number): Promise<void> {
     this.handle({ type: 'stop' });
-    await this.#untilIdle(graceMs);
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#idle = new Idle(this.#options.clock, () => this.#running.size > 0 || this.#publishing.size > 0);
+    await this.#idle.within(graceMs);
+    this.#alarm.cancel();
     for (const controller of this.#running.values()) controller.abort();
     this.#running.clear();
-  }
-
-  #untilIdle(graceMs: number): Promise<void> {
-    const busy = (): boolean => this.#running.size > 0 || this.#publishing.size > 0;
-    if (!busy()) return Promise.resolve();
-    const { clock } = this.#options;
-    return new Promise((resolve) => {
-      const cancel = clock.at(monotonicMs(clock.monotonic() + graceMs), resolve);
-      this.#idle = () => {
-        if (busy()) return;
-        cancel();
-        resolve();
-      };
-    });
   }
 
   #context(): DirectContext {
@@ -185,7 +175,7 @@ export class DirectCommands {
     for (const effect of effects) this.#perform(effect);
     this.#purge();
     this.#arm();
-    this.#idle?.();
+    this.#idle?.look();
   }
 
   #perform(effect: DirectEffect): void {
@@ -283,7 +273,7 @@ export class DirectCommands {
     this.#publishing.delete(id);
     const published = sent.ok ? this.#replies.published(id) : undefined;
     if (published !== undefined) await this.#write(directKey(id), replyAsJson(published, true), { durable: false });
-    this.#idle?.();
+    this.#idle?.look();
   }
 
   async #publish(response: DirectResponse): Promise<Result<void>> {
@@ -341,16 +331,7 @@ export class DirectCommands {
   }
 
   #arm(): void {
-    const due = this.#state.stopping ? undefined : nextDirectDue(this.#state);
-    if (due === this.#timer?.due) return;
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    if (due === undefined) return;
-    const cancel = this.#options.clock.at(due, () => {
-      this.#timer = undefined;
-      this.handle({ type: 'tick' });
-    });
-    this.#timer = { due, cancel };
+    this.#alarm.at(this.#state.stopping ? undefined : nextDirectDue(this.#state));
   }
 }
 

@@ -18,7 +18,9 @@ import type { DeviceView } from '../core/reconcile/view.ts';
 import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
 import { parseShadowRecord, shadowRecordAsJson, type LastPass } from '../protocol/journal-record.ts';
 import { shadowTopic } from '../protocol/topics.ts';
+import { Alarm } from '../ports/alarm.ts';
 import type { Cancel, Clock } from '../ports/clock.ts';
+import { Idle } from './idle.ts';
 import type { Journal } from '../ports/journal.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
@@ -56,13 +58,15 @@ export class ShadowReconciler {
   #intent: readonly FieldPointer[] | undefined;
   #lastPass: LastPass | undefined;
   #written: JsonObject | undefined;
-  #timer: { readonly due: number; readonly cancel: Cancel } | undefined;
+  readonly #alarm: Alarm;
   readonly #watches: Cancel[] = [];
-  #idle: (() => void) | undefined;
+  /** Only while it stops. */
+  #idle: Idle | undefined;
 
   constructor(options: ShadowReconcilerOptions) {
     this.#options = options;
     const { adapters, clock, log, limits } = options;
+    this.#alarm = new Alarm(clock, () => this.handle({ type: 'tick' }));
     this.#hosts = new Map(
       adapters.map((adapter) => [
         adapter.name,
@@ -117,33 +121,21 @@ export class ShadowReconciler {
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
     this.#arm();
-    this.#idle?.();
+    this.#idle?.look();
   }
 
   /** Ends in order: the pass finishes or is cut short, its result is journalled, and what can be said is said. */
   async stop(graceMs: number): Promise<void> {
     for (const cancel of this.#watches.splice(0)) cancel();
     this.handle({ type: 'stop' });
-    await this.#untilIdle(graceMs);
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#idle = new Idle(
+      this.#options.clock,
+      () => this.#state.running !== undefined || this.#state.report !== undefined,
+    );
+    await this.#idle.within(graceMs);
+    this.#alarm.cancel();
     this.#intent = undefined;
     await this.#persist({ durable: true });
-  }
-
-  /** Settles when no pass runs and no report is on its way, or when the grace is over. */
-  #untilIdle(graceMs: number): Promise<void> {
-    const busy = (): boolean => this.#state.running !== undefined || this.#state.report !== undefined;
-    if (!busy()) return Promise.resolve();
-    const { clock } = this.#options;
-    return new Promise((resolve) => {
-      const cancel = clock.at((clock.monotonic() + graceMs) as never, resolve);
-      this.#idle = () => {
-        if (busy()) return;
-        cancel();
-        resolve();
-      };
-    });
   }
 
   #perform(effect: ShadowEffect): void {
@@ -262,16 +254,7 @@ export class ShadowReconciler {
   }
 
   #arm(): void {
-    const due = this.#state.stopping ? undefined : nextDue(this.#state);
-    if (due === this.#timer?.due) return;
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    if (due === undefined) return;
-    const cancel = this.#options.clock.at(due, () => {
-      this.#timer = undefined;
-      this.handle({ type: 'tick' });
-    });
-    this.#timer = { due, cancel };
+    this.#alarm.at(this.#state.stopping ? undefined : nextDue(this.#state));
   }
 
   #note({ level, message, fields }: Note): void {

@@ -65,8 +65,11 @@ async function endOf({ id }: DirectCommand): Promise<DirectCommand> {
 
 const events = async (id: CommandId): Promise<string[]> => got(await cloud.timeline(id)).map(({ event }) => event);
 
+/** The broker's word that it has a request may come after the device's answer to it. */
+const withoutSent = (names: string[]): string[] => names.filter((name) => name !== 'sent');
+
 test('an action ends with the word of the device, its result and its state', async () => {
-  await start();
+  await start({ direct: { ...QUICK.direct, answerMs: 10_000 } });
   const device = await connect('door', {
     answer: () => [{ status: 'succeeded', result: { until: 5 }, state: { locked: false } }],
   });
@@ -84,7 +87,7 @@ test('an action ends with the word of the device, its result and its state', asy
       attempt: 1,
     },
   ]);
-  expect(await events(command.id)).toEqual(['created', 'sent', 'succeeded']);
+  expect(withoutSent(await events(command.id))).toEqual(['created', 'succeeded']);
 });
 
 test.each([

@@ -1,4 +1,4 @@
-import type { EpochMs, FieldPointer, WriteId } from '../brand.ts';
+import type { CommandId, EpochMs, FieldPointer, WriteId } from '../brand.ts';
 import type { JsonObject, JsonValue } from '../json/json.ts';
 import type { EndResult, FieldOutcome, Successor } from './command.ts';
 
@@ -40,6 +40,18 @@ export type CommandEvent =
   | { readonly type: 'retried'; readonly by: string; readonly reason?: string }
   /** What `onEnd` came to, or that it still has to be done. */
   | { readonly type: 'ending'; readonly result: EndResult; readonly detail?: JsonObject };
+
+/** What operators do to a command of any kind, as a desk hears of it. */
+export type OperatorEvent =
+  | (Asked & { readonly type: 'cancel' })
+  | (Asked & { readonly type: 'retry' })
+  | (Asked & { readonly type: 'extend'; readonly expiresAt?: EpochMs; readonly applyMoreMs?: number });
+
+interface Asked {
+  readonly id: CommandId;
+  readonly by: string;
+  readonly reason?: string;
+}
 
 export type CommandEventType = CommandEvent['type'];
 

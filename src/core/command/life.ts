@@ -1,3 +1,4 @@
+import { unreachable } from '../assert.ts';
 import { epochMs, type EpochMs } from '../brand.ts';
 import type { JsonObject } from '../json/json.ts';
 import { started, stopped } from './clocks.ts';
@@ -14,6 +15,40 @@ export interface Remark {
   readonly detail?: JsonObject;
 }
 
+/** What may happen to an open command of any kind, with the same effect on each. */
+export type LifeEvent = Extract<
+  CommandEvent,
+  { type: 'clock' | 'jumped' | 'remark' | 'unreachable' | 'extend' | 'retried' }
+>;
+
+export function live<C extends CommandBase>(
+  command: C,
+  event: LifeEvent,
+  now: EpochMs,
+): { readonly command: C; readonly remark?: Remark } {
+  switch (event.type) {
+    case 'clock':
+      return { command: ticking(command, event.run, now) };
+    case 'jumped':
+      return { command: jumped(command, event.byMs) };
+    case 'remark':
+      if (command.statusReason === event.reason) return { command };
+      return {
+        command: withReason(command, event.reason),
+        ...(event.reason === undefined ? {} : { remark: { event: event.reason, by: 'watcher' } }),
+      };
+    case 'unreachable':
+      if (command.status === 'delivered') return { command };
+      return { command: end(command, 'failed', now, 'offline'), remark: { event: 'failed', by: 'watcher' } };
+    case 'extend':
+      return { command: extended(command, event, now), remark: told('extended', event) };
+    case 'retried':
+      return { command, remark: told('retried', event) };
+    default:
+      return unreachable(event);
+  }
+}
+
 export function end<C extends CommandBase>(command: C, status: CommandStatus, now: EpochMs, reason?: string): C {
   return withReason({ ...command, status, endedAt: epochMs(now), clock: stopped(command.clock, now) }, reason);
 }
@@ -25,19 +60,19 @@ export function withReason<C extends CommandBase>(command: C, reason: string | u
 }
 
 /** The same object where the clock is as it should be. */
-export function ticking<C extends CommandBase>(command: C, run: boolean, now: EpochMs): C {
+function ticking<C extends CommandBase>(command: C, run: boolean, now: EpochMs): C {
   if (run === (command.clock.runningSince !== undefined)) return command;
   return { ...command, clock: run ? started(command.clock, now) : stopped(command.clock, now) };
 }
 
 /** Our clock was corrected; a running apply clock does not count that time. */
-export function jumped<C extends CommandBase>(command: C, byMs: number): C {
+function jumped<C extends CommandBase>(command: C, byMs: number): C {
   const { runningSince } = command.clock;
   if (runningSince === undefined) return command;
   return { ...command, clock: { ...command.clock, runningSince: epochMs(runningSince + byMs) } };
 }
 
-export function extended<C extends CommandBase>(
+function extended<C extends CommandBase>(
   command: C,
   event: Extract<CommandEvent, { type: 'extend' }>,
   now: EpochMs,

@@ -3,7 +3,7 @@ import type { EpochMs } from '../brand.ts';
 import { isOpenCommand, isOpenField, stopped } from './clocks.ts';
 import type { Command, CommandField, FieldOutcome } from './command.ts';
 import type { CommandEvent, Findings } from './events.ts';
-import { end, extended, jumped, ticking, told, withReason, type Remark } from './life.ts';
+import { end, live, told, withReason, type Remark } from './life.ts';
 
 /** The same object as before where nothing changed. */
 export interface Step {
@@ -38,27 +38,17 @@ function whileOpen(command: Command, event: CommandEvent, now: EpochMs): Step {
       return command.status === 'queued' ? { command } : judged(command, event.findings, now);
     case 'overwritten':
       return command.status === 'queued' ? overwritten(command, event.fields, now) : { command };
-    case 'clock':
-      return { command: ticking(command, event.run, now) };
-    case 'jumped':
-      return { command: jumped(command, event.byMs) };
-    case 'remark':
-      if (command.statusReason === event.reason) return { command };
-      return {
-        command: withReason(command, event.reason),
-        ...(event.reason === undefined ? {} : { remark: { event: event.reason, by: 'watcher' } }),
-      };
     case 'deadline':
       return deadline(command, event.reason, now);
-    case 'unreachable':
-      if (command.status === 'delivered') return { command };
-      return { command: end(command, 'failed', now, 'offline'), remark: { event: 'failed', by: 'watcher' } };
     case 'cancel':
       return { command: end(command, 'cancelled', now), remark: told('cancelled', event) };
+    case 'clock':
+    case 'jumped':
+    case 'remark':
+    case 'unreachable':
     case 'extend':
-      return { command: extended(command, event, now), remark: told('extended', event) };
     case 'retried':
-      return { command, remark: told('retried', event) };
+      return live(command, event, now);
     case 'ending':
       return { command };
     default:

@@ -1,5 +1,6 @@
 import type { CommandId, EpochMs, FieldPointer, WriteId } from '../brand.ts';
 import type { Command, TimelineEntry } from '../command/command.ts';
+import type { OperatorEvent } from '../command/events.ts';
 import type { DeviceWord } from '../command/judge.ts';
 import type { Write, WritePurpose } from '../command/write.ts';
 import type { JsonObject, JsonValue } from '../json/json.ts';
@@ -113,16 +114,7 @@ export type DeskEvent =
   | { readonly type: 'asked'; readonly serial: number }
   | { readonly type: 'presence'; readonly presence: Presence }
   | { readonly type: 'link'; readonly up: boolean }
-  | { readonly type: 'cancel'; readonly id: CommandId; readonly by: string; readonly reason?: string }
-  | { readonly type: 'retry'; readonly id: CommandId; readonly by: string; readonly reason?: string }
-  | {
-      readonly type: 'extend';
-      readonly id: CommandId;
-      readonly by: string;
-      readonly reason?: string;
-      readonly expiresAt?: EpochMs;
-      readonly applyMoreMs?: number;
-    }
+  | OperatorEvent
   /** Our clock was corrected by so much; the time in between was not lived through. */
   | { readonly type: 'jumped'; readonly byMs: number }
   | { readonly type: 'ask' }

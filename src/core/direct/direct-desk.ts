@@ -1,5 +1,6 @@
 import type { CommandId, EpochMs, ThingName } from '../brand.ts';
 import type { TimelineEntry } from '../command/command.ts';
+import type { OperatorEvent } from '../command/events.ts';
 import type { Presence } from '../presence/presence.ts';
 import type { Result } from '../result.ts';
 import type { DirectCommand } from './direct-command.ts';
@@ -51,16 +52,7 @@ export type DirectEvent =
   | { readonly type: 'answered'; readonly response: DirectResponse }
   | { readonly type: 'presence'; readonly presence: Presence }
   | { readonly type: 'link'; readonly up: boolean }
-  | { readonly type: 'cancel'; readonly id: CommandId; readonly by: string; readonly reason?: string }
-  | { readonly type: 'retry'; readonly id: CommandId; readonly by: string; readonly reason?: string }
-  | {
-      readonly type: 'extend';
-      readonly id: CommandId;
-      readonly by: string;
-      readonly reason?: string;
-      readonly expiresAt?: EpochMs;
-      readonly applyMoreMs?: number;
-    }
+  | OperatorEvent
   | { readonly type: 'jumped'; readonly byMs: number }
   | { readonly type: 'tick' };
 

@@ -2,7 +2,7 @@ import { unreachable } from '../assert.ts';
 import type { EpochMs } from '../brand.ts';
 import { isOpenCommand, stopped } from '../command/clocks.ts';
 import type { CommandEvent } from '../command/events.ts';
-import { end, extended, jumped, ticking, told, withReason, type Remark } from '../command/life.ts';
+import { end, live, told, withReason, type LifeEvent, type Remark } from '../command/life.ts';
 import type { JsonObject, JsonValue } from '../json/json.ts';
 import type { DirectCommand } from './direct-command.ts';
 import { DIRECT_PROBLEMS, isFinalResponse, type DirectResponse } from './messages.ts';
@@ -14,10 +14,8 @@ export type DirectCommandEvent =
   | { readonly type: 'answered'; readonly response: DirectResponse }
   /** The broker, or a right that was taken away, forbids that it is published. */
   | { readonly type: 'forbidden'; readonly code: string; readonly message: string; readonly by: string }
-  | Extract<
-      CommandEvent,
-      { type: 'clock' | 'jumped' | 'remark' | 'deadline' | 'unreachable' | 'cancel' | 'extend' | 'retried' }
-    >;
+  | LifeEvent
+  | Extract<CommandEvent, { type: 'deadline' | 'cancel' }>;
 
 export interface DirectCommandStep {
   /** The same object as before where nothing changed. */
@@ -51,40 +49,32 @@ export function directTransition(command: DirectCommand, event: DirectCommandEve
         remark: { event: 'rejected', by: event.by, detail: problem },
       };
     }
-    case 'clock':
-      return { command: ticking(command, event.run, now) };
-    case 'jumped':
-      return { command: jumped(command, event.byMs) };
-    case 'remark':
-      if (command.statusReason === event.reason) return { command };
-      return {
-        command: withReason(command, event.reason),
-        ...(event.reason === undefined ? {} : { remark: { event: event.reason, by: 'watcher' } }),
-      };
     case 'deadline':
       return deadline(command, now);
-    case 'unreachable':
-      if (command.status === 'delivered') return { command };
-      return { command: end(command, 'failed', now, 'offline'), remark: { event: 'failed', by: 'watcher' } };
     case 'cancel':
       return cancelled(command, event, now);
+    case 'clock':
+    case 'jumped':
+    case 'remark':
+    case 'unreachable':
     case 'extend':
-      return { command: extended(command, event, now), remark: told('extended', event) };
     case 'retried':
-      return { command, remark: told('retried', event) };
+      return live(command, event, now);
     default:
       return unreachable(event);
   }
 }
 
+/** The broker's word may come after the device's own: then the status stays what the device made it. */
 function published(command: DirectCommand, now: EpochMs): DirectCommandStep {
   const attempts = command.attempts + 1;
   const detail = { attempt: attempts };
-  if (command.status !== 'queued') {
+  if (command.attempts > 0) {
     return { command: { ...command, attempts }, remark: { event: 'sent_again', by: 'desk', detail } };
   }
+  const status = command.status === 'queued' ? 'sent' : command.status;
   return {
-    command: { ...command, attempts, status: 'sent', sentAt: now },
+    command: { ...command, attempts, status, sentAt: command.sentAt ?? now },
     remark: { event: 'sent', by: 'service', detail },
   };
 }
@@ -97,7 +87,7 @@ function progressed(command: DirectCommand, { status, progress }: DirectResponse
   if (!first && progress === undefined) return { command };
   const next: DirectCommand = {
     ...command,
-    ...(first ? { status: 'delivered', deliveredAt: now } : {}),
+    ...(first ? { status: 'delivered', sentAt: command.sentAt ?? now, deliveredAt: now } : {}),
     ...(progress === undefined ? {} : { progress }),
     ...(isShown && progress !== undefined ? { progressLines: { count: count + 1, at: now } } : {}),
   };
@@ -111,7 +101,9 @@ function answered(command: DirectCommand, response: DirectResponse, now: EpochMs
   const stopped = command.cancel !== undefined && problem?.code === DIRECT_PROBLEMS.cancelled;
   const next = stopped ? 'cancelled' : status === 'succeeded' ? 'succeeded' : 'failed';
   const reason = next === 'failed' ? (problem?.code ?? status) : undefined;
-  const seen: DirectCommand = { ...command, deliveredAt: command.deliveredAt ?? now };
+  // Its word may overtake the broker's, which then comes too late to be counted.
+  const sent = { sentAt: command.sentAt ?? now, attempts: Math.max(command.attempts, 1) };
+  const seen: DirectCommand = { ...command, ...sent, deliveredAt: command.deliveredAt ?? now };
   return {
     command: withAnswer(end(seen, next, now, reason), response),
     remark: { event: next, by: 'device', ...detailOf(response) },

@@ -96,6 +96,19 @@ test('a command that is created goes out at once, and is stored first', () => {
   expect(told.seen.get(id)).toMatchObject({ status: 'sent', attempts: 1 });
 });
 
+test('the device may be heard before the broker: what it said stands, and one request was sent, not two', () => {
+  const told = new Told();
+  const working = told.create(1);
+  told.answer(working, 'in_progress');
+  told.published(working);
+  expect(told.seen.get(working)).toMatchObject({ status: 'delivered', attempts: 1, sentAt: T0 });
+
+  const done = told.create(2);
+  told.answer(done, 'succeeded');
+  told.published(done);
+  expect(told.seen.get(done)).toMatchObject({ status: 'succeeded', attempts: 1, sentAt: T0 });
+});
+
 test('without an answer it goes out again, less and less often, at most twelve times', () => {
   const told = new Told();
   const id = told.create(1, { applyWithinMs: 10_000_000, expiresInMs: 10_000_000 });
