@@ -4,7 +4,7 @@
  */
 export async function eventually<T>(
   condition: () => T | Promise<T>,
-  { withinMs = 10_000, everyMs = 5 }: { withinMs?: number; everyMs?: number } = {},
+  { withinMs = 20_000, everyMs = 5 }: { withinMs?: number; everyMs?: number } = {},
 ): Promise<NonNullable<T>> {
   const giveUpAt = performance.now() + withinMs;
   let reason: unknown = 'the condition stayed false';

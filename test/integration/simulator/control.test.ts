@@ -165,9 +165,10 @@ test('the rates of AWS hold when they are asked for', async () => {
   const limited = await startSimulator({ throttle: AWS_THROTTLE });
   const client = await MqttProbe.connect(limited.mqttUrl);
   await client.subscribe(`${SHADOW}/get/rejected`);
-  for (let count = 0; count < 60; count++) client.client.publish(`${SHADOW}/get`, '', { qos: 1 });
-  await eventually(() => client.heard.length > 30);
-  const codes = client.bodies(`${SHADOW}/get/rejected`).map(({ code }) => code);
+  for (let count = 0; count < 90; count++) client.client.publish(`${SHADOW}/get`, '', { qos: 1 });
+  const codesHeard = () => client.bodies(`${SHADOW}/get/rejected`).map(({ code }) => code);
+  await eventually(() => codesHeard().includes(429));
+  const codes = codesHeard();
   expect(codes.filter((code) => code === 404).length).toBeGreaterThanOrEqual(20);
   expect(codes).toContain(429);
   await client.end();
