@@ -5,13 +5,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM_HINT, hasChromium } from '../support/chromium.ts';
 import { ConsoleWorld, type Tab } from '../support/console-world.ts';
 import { eventually } from '../support/eventually.ts';
+import { fresh } from '../support/fresh.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const HOSTILE = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>\u202egpj`;
-
-let tries = 0;
-/** Named anew for every try: nothing of an earlier one stands in the way. */
-const fresh = (name: string): string => `${name}-${(tries += 1)}`;
 
 describe.skipIf(!hasChromium)(`the console in Chromium (${CHROMIUM_HINT})`, () => {
   let world: ConsoleWorld;

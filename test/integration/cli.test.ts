@@ -4,6 +4,7 @@ import type { DriftView } from '../../src/http/views/drift.ts';
 import type { PageView } from '../../src/http/views/parts.ts';
 import type { ShadowView } from '../../src/http/views/shadow.ts';
 import { eventually } from '../support/eventually.ts';
+import { fresh } from '../support/fresh.ts';
 import { MqttProbe } from '../support/mqtt-probe.ts';
 import { startSmallWorld, type SmallWorld } from '../support/small-world.ts';
 import type { Ran } from '../support/shadowctl.ts';
@@ -39,9 +40,10 @@ describe('set --wait ends with the exit code of the verdict', () => {
   });
 
   test('overwritten by a newer command: 5, which it names', async () => {
-    const first = world.start('set', 'nobody', '/a=1', '--wait');
-    await eventually(async () => (await commandsOf('nobody')).length === 1);
-    const second = await created('nobody', '/a=2');
+    const name = fresh('nobody');
+    const first = world.start('set', name, '/a=1', '--wait');
+    await eventually(async () => (await commandsOf(name)).length === 1);
+    const second = await created(name, '/a=2');
     const { code, stdout } = await first.ended;
     expect(stdout).toContain(`/a taken over by command ${second.id}`);
     expect(code).toBe(5);
@@ -140,21 +142,13 @@ describe('looking', () => {
   });
 
   test('commands are filtered and paged', async () => {
-    for (const value of [1, 2, 3]) await created('paged', `/a=${value}`);
+    const name = fresh('paged');
+    for (const value of [1, 2, 3]) await created(name, `/a=${value}`);
     const first = json<PageView<ShadowCommandView>>(
-      await world.run('commands', '--thing', 'paged', '--limit', '2', '--json'),
+      await world.run('commands', '--thing', name, '--limit', '2', '--json'),
     );
     expect(first.items.map(({ desired }) => desired)).toEqual([{ a: 3 }, { a: 2 }]);
-    const second = await world.run(
-      'commands',
-      '--thing',
-      'paged',
-      '--limit',
-      '2',
-      '--cursor',
-      first.next ?? '',
-      '--json',
-    );
+    const second = await world.run('commands', '--thing', name, '--limit', '2', '--cursor', first.next ?? '', '--json');
     expect(json<PageView<ShadowCommandView>>(second).items.map(({ desired }) => desired)).toEqual([{ a: 1 }]);
     const failed = json<PageView<CommandView>>(await world.run('commands', '--verdict', 'failed', '--json'));
     expect(new Set(failed.items.map(({ status }) => status))).toEqual(new Set(['failed']));

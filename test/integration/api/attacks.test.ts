@@ -5,6 +5,7 @@ import { pinoLog } from '../../../src/adapters/pino/log.ts';
 import { Writable } from 'node:stream';
 import { ApiWorld } from '../../support/api.ts';
 import { eventually } from '../../support/eventually.ts';
+import { fresh } from '../../support/fresh.ts';
 import { TENANTS } from '../../support/tenants.ts';
 
 const LIMITS = {
@@ -187,7 +188,7 @@ describe('HTTP', () => {
 });
 
 describe('bodies', () => {
-  const send = (raw: string | Buffer, headers: Record<string, string> = {}, to = 'b-body') =>
+  const send = (raw: string | Buffer, headers: Record<string, string> = {}, to = fresh('b-body')) =>
     world.ask(`/v1/things/${to}/commands`, { method: 'POST', raw, headers });
 
   test.each<[string, string, string | Buffer, number]>([
@@ -223,19 +224,19 @@ describe('bodies', () => {
 
   test('B-06: the same name in different objects, and a colon in a string, are no duplicates', async () => {
     const raw = '{"desired":{"a":{"x":1},"b":{"x":":","y":"\\"x\\":"}}}';
-    expect((await send(raw, {}, 'b-names')).status).toBe(202);
+    expect((await send(raw)).status).toBe(202);
   });
 
   test('B-23: members in another order are the same request; their order means nothing', async () => {
-    const headers = { 'idempotency-key': 'order-1' };
-    const one = await send('{"desired":{"1":1,"b":2,"01":3},"reason":"r"}', headers, 'b-order');
-    const two = await send('{"reason":"r","desired":{"01":3,"b":2,"1":1}}', headers, 'b-order');
+    const [headers, to] = [{ 'idempotency-key': fresh('order') }, fresh('b-order')];
+    const one = await send('{"desired":{"1":1,"b":2,"01":3},"reason":"r"}', headers, to);
+    const two = await send('{"reason":"r","desired":{"01":3,"b":2,"1":1}}', headers, to);
     expect([two.headers['idempotency-replayed'], two.body.id]).toEqual(['true', one.body.id]);
   });
 
   test('B-10: bidirectional and zero-width characters come back as they were sent, as JSON', async () => {
     const value = 'exe\u202etxt\u200b\u2066';
-    const made = await world.post('/v1/things/b-bidi/commands', { desired: { note: value } });
+    const made = await world.post(`/v1/things/${fresh('b-bidi')}/commands`, { desired: { note: value } });
     expect(made.body.desired).toEqual({ note: value });
     expect((await world.post('/v1/things/b-bidi/commands', { desired: { a: 1 }, author: 'a\u2028b' })).status).toBe(
       400,
@@ -259,7 +260,7 @@ describe('bodies', () => {
 
   test('B-01, B-02: keys that bite are data or refused, and never reach a prototype', async () => {
     for (const name of ['__proto__', 'constructor', 'prototype', 'toString', 'then', 'hasOwnProperty']) {
-      const answer = await world.ask(`/v1/things/b-proto-${name.replaceAll('_', '')}/commands`, {
+      const answer = await world.ask(`/v1/things/${fresh('b-proto')}/commands`, {
         method: 'POST',
         raw: `{"desired":{"${name}":{"isAdmin":true}}}`,
       });
@@ -269,14 +270,16 @@ describe('bodies', () => {
   });
 
   test('B-24: a dot in a key is no path', async () => {
-    const answer = await world.post('/v1/things/b-dots/commands', { desired: { 'a.b': 1, 'c/d': { '~e': 2 } } });
+    const answer = await world.post(`/v1/things/${fresh('b-dots')}/commands`, {
+      desired: { 'a.b': 1, 'c/d': { '~e': 2 } },
+    });
     expect(answer.body.fields.map(({ field }: { field: string }) => field)).toEqual(['/a.b', '/c~1d/~0e']);
   });
 
   test('C-09: idempotency keys of 10 KB, with spaces or control characters are refused', async () => {
     for (const text of ['x'.repeat(256), 'a b', 'a\tb', 'é']) {
       const answer = await world.post(
-        '/v1/things/b-keys/commands',
+        `/v1/things/${fresh('b-keys')}/commands`,
         { desired: { a: 1 } },
         { headers: { 'idempotency-key': text } },
       );
@@ -331,10 +334,11 @@ describe('lists and limits', () => {
   });
 
   test('C-10, API6: commands to one thing have a rate of their own', async () => {
-    const send = () => world.post('/v1/things/hot-1/commands', { desired: { a: 1 } });
+    const [hot, other] = [fresh('hot'), fresh('hot')];
+    const send = () => world.post(`/v1/things/${hot}/commands`, { desired: { a: 1 } });
     const statuses = [await send(), await send(), await send(), await send()].map(({ status }) => status);
     expect(statuses).toEqual([202, 202, 202, 429]);
-    expect((await world.post('/v1/things/hot-2/commands', { desired: { a: 1 } })).status).toBe(202);
+    expect((await world.post(`/v1/things/${other}/commands`, { desired: { a: 1 } })).status).toBe(202);
   });
 
   test('API4: more than a thousand things, or nonsense among them, is refused as a whole', async () => {
