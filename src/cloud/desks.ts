@@ -59,12 +59,16 @@ export interface DesksOptions {
   readonly gate?: PublishGate;
   readonly presenceOf: (thingName: ThingName) => Presence;
   readonly onStep: StepListener;
+  /** So many shadows with open commands are looked at again per second at most, only to see that nothing was missed. */
+  readonly resyncsPerSecond: number;
 }
 
 const RELOAD_MS = 1_000;
 /** So many desks take up their work in one go when the link returns; then others have their turn. */
 const LINKED_AT_ONCE = 256;
 const LINK_PAUSE_MS = 20;
+/** What is new must not wait behind all that is taken up again: the rest comes when fewer requests than this wait. */
+const WAITING_MAX = 250;
 const LINK_UP: DeskEvent = { type: 'link', up: true };
 /** Questions about made-up names must not fill the memory; longer than this nobody works with such a desk. */
 const UNHEARD_MS = 10_000;
@@ -81,6 +85,9 @@ export class Desks {
   #linked = false;
   #linking: Cancel = () => undefined;
   #stopped = false;
+  /** Commands on desks by status, and desks that have any. Kept as they change: nobody has time to walk all desks. */
+  readonly #commands = new Map<Command['status'], number>();
+  #busy = 0;
   /** Desks of which nothing was known when they were opened, and when that was; oldest first. */
   readonly #unheard = new Map<DeskEntry, MonotonicMs>();
 
@@ -91,10 +98,6 @@ export class Desks {
 
   get size(): number {
     return this.#entries.size;
-  }
-
-  entries(): Iterable<DeskEntry> {
-    return this.#entries.values();
   }
 
   /** The desk if it is in memory. */
@@ -129,19 +132,14 @@ export class Desks {
     return entries.filter((entry) => !isUnheardOf(entry)).map(({ ref }) => ref);
   }
 
+  /** Open commands on the desks in memory. */
   pendingByStatus(): Map<string, number> {
-    const counts = new Map([
-      ['queued', 0],
-      ['sent', 0],
-      ['delivered', 0],
-    ]);
-    for (const { desk } of this.#entries.values()) {
-      for (const { status } of desk?.commands.values() ?? []) {
-        const count = counts.get(status);
-        if (count !== undefined) counts.set(status, count + 1);
-      }
-    }
-    return counts;
+    return new Map(OPEN.map((status) => [status, this.#commands.get(status) ?? 0]));
+  }
+
+  /** Requests wait for their turn in such numbers that more work would only wait as well. */
+  get crowded(): boolean {
+    return this.#options.outbox.waiting >= WAITING_MAX;
   }
 
   send(ref: ShadowRef, event: DeskEvent): void {
@@ -231,7 +229,7 @@ export class Desks {
 
   #linkSome(entries: readonly DeskEntry[], from: number): void {
     const { clock, random } = this.#options;
-    const to = from + LINKED_AT_ONCE;
+    const to = this.crowded ? from : from + LINKED_AT_ONCE;
     for (const entry of entries.slice(from, to)) {
       if (this.#entries.get(entry.key) === entry) this.send(entry.ref, LINK_UP);
     }
@@ -274,6 +272,7 @@ export class Desks {
     }
     entry.kept = kept.value;
     entry.desk = openDesk(entry.ref, kept.value, presenceOf(entry.ref.thingName));
+    this.#count(undefined, entry.desk);
     if (this.#linked) this.#run(entry, LINK_UP);
     else this.#run(entry, { type: 'tick' });
     for (const run of entry.mailbox.splice(0)) run();
@@ -307,9 +306,10 @@ export class Desks {
     if (before === undefined || this.#stopped) return;
     const step = next(before, event, this.#contextOf(entry));
     entry.desk = step.desk;
+    if (before.commands !== step.desk.commands) this.#count(before, step.desk);
     const added = this.#options.onStep(entry, before, step);
     this.#store(entry, event, step, [...extra, ...added], { refusable, settle, commit });
-    for (const effect of step.effects) if (effect.type === 'get') this.#get(entry, effect.serial);
+    for (const effect of step.effects) if (effect.type === 'get') this.#get(entry, effect);
     this.#arm(entry);
     if (entry.readers.length > 0) this.#tellReaders(entry, step.desk.asking.answered);
   }
@@ -385,16 +385,34 @@ export class Desks {
     });
   }
 
-  #get(entry: DeskEntry, serial: number): void {
+  #get(entry: DeskEntry, { serial, patient }: Extract<DeskStep['effects'][number], { type: 'get' }>): void {
     const token = `srg-${this.#instance}-${serial}`;
     const payload = JSON.stringify({ clientToken: token } satisfies JsonObject);
     this.#options.outbox.send({
       token: `${entry.key} ${token}`,
-      priority: entry.desk !== undefined && entry.desk.commands.size > 0 ? 'read' : 'resync',
+      priority: patient ? 'resync' : 'read',
       message: { topic: shadowTopic(entry.ref, 'get'), payload, qos: 0 },
+      // A younger question went past it while it waited: that answer will do for both.
+      isWanted: () => entry.desk?.asking.pending?.serial === serial,
       onSent: () => this.send(entry.ref, { type: 'asked', serial }),
       onFailed: ({ code }) => this.send(entry.ref, { type: 'unread', serial, code }),
     });
+  }
+
+  #count(before: Desk | undefined, after: Desk): void {
+    const add = (status: Command['status'], by: number): void => {
+      this.#commands.set(status, (this.#commands.get(status) ?? 0) + by);
+    };
+    for (const { status } of before?.commands.values() ?? []) add(status, -1);
+    for (const { status } of after.commands.values()) add(status, 1);
+    this.#busy += Number(after.commands.size > 0) - Number((before?.commands.size ?? 0) > 0);
+  }
+
+  /** The more shadows have open commands, the less often each is looked at without a reason. */
+  #settings(): DeskSettings {
+    const { settings, resyncsPerSecond } = this.#options;
+    const resyncMs = (this.#busy / resyncsPerSecond) * 1_000;
+    return resyncMs <= settings.resyncMs ? settings : { ...settings, resyncMs };
   }
 
   #arm({ desk, alarm }: DeskEntry): void {
@@ -404,11 +422,11 @@ export class Desks {
   }
 
   #contextOf(entry: DeskEntry): DeskContext {
-    const { time, settings, ids, random, gate } = this.#options;
+    const { time, ids, random, gate } = this.#options;
     return {
       now: time.now(),
       model: entry.model,
-      settings,
+      settings: this.#settings(),
       newWriteId: () => ids.next() as WriteId,
       fraction: () => random.fraction(),
       readWord: deviceWord,
@@ -416,6 +434,8 @@ export class Desks {
     };
   }
 }
+
+const OPEN = ['queued', 'sent', 'delivered'] as const satisfies readonly Command['status'][];
 
 function isOpenOn(desk: Desk | undefined, id: CommandId): boolean {
   const command = desk?.commands.get(id);

@@ -117,14 +117,12 @@ export class DriftIndex {
     return done;
   }
 
-  measure(entries: Iterable<DeskEntry>): void {
-    const counts = new Map(DRIFT_CAUSES.map((cause) => [cause, 0]));
-    for (const entry of entries) {
-      for (const { cause, ignoredBy, acknowledged: seen } of this.#states.get(entry)?.entries.values() ?? []) {
-        if (ignoredBy === undefined && seen === undefined) counts.set(cause, (counts.get(cause) ?? 0) + 1);
-      }
-    }
-    for (const [cause, count] of counts) this.#options.metrics.set('shadow_drift_fields', count, { cause });
+  /** As the ledger counts, which has the shadows that are not in memory, too. */
+  async measure(): Promise<void> {
+    const counted = await this.#options.ledger.driftCounts({});
+    if (!counted.ok) return;
+    const { byCause } = counted.value;
+    for (const cause of DRIFT_CAUSES) this.#options.metrics.set('shadow_drift_fields', byCause[cause] ?? 0, { cause });
   }
 
   #stateOf(entry: DeskEntry): DriftState {

@@ -110,6 +110,8 @@ const OPEN_PER_SHADOW_MAX = 1_000;
  * to count, and are asked for again, for ever.
  */
 const IN_FLIGHT_MAX = 500;
+/** Looking whether anything was missed: as often as AWS allows messages, or with half of what this connection may send. */
+const RESYNCS_PER_SECOND = 100;
 
 /** The cloud side, put together. Owns the parts and their order of start and stop; each part has a file of its own. */
 export class Engine implements Cloud {
@@ -179,6 +181,7 @@ export class Engine implements Cloud {
       ...(options.gate === undefined ? {} : { gate: options.gate }),
       presenceOf: (thingName) => this.#presence.get(thingName),
       onStep: (entry, before, step) => this.#onStep(entry, before, step),
+      resyncsPerSecond: Math.min(RESYNCS_PER_SECOND, (options.requestsPerSecond ?? Infinity) / 2),
     });
     this.#direct = new DirectChannel({
       ...{ transport, ledger, clock, random, log, metrics, time, ids },
@@ -315,7 +318,7 @@ export class Engine implements Cloud {
   }
 
   async follow(refs: readonly ShadowRef[]): Promise<Result<void>> {
-    for (const ref of refs) this.#desks.send(ref, { type: 'ask' });
+    for (const ref of refs) this.#desks.send(ref, { type: 'ask', patient: true });
     return done;
   }
 
@@ -371,7 +374,7 @@ export class Engine implements Cloud {
   }
 
   /** Numbers that are read, not counted. Called when somebody asks for metrics. */
-  measure(): void {
+  async measure(): Promise<void> {
     const metrics = this.#metrics;
     metrics.set('shadow_outbox_depth', this.#outbox.waiting);
     metrics.set('shadow_desks', this.#desks.size);
@@ -382,7 +385,7 @@ export class Engine implements Cloud {
       metrics.set('shadow_devices', count, { state });
     for (const [status, count] of this.#desks.pendingByStatus())
       metrics.set('shadow_commands_pending', count, { status });
-    this.#drift.measure(this.#desks.entries());
+    await this.#drift.measure();
   }
 
   #linked(up: boolean): void {
@@ -395,12 +398,8 @@ export class Engine implements Cloud {
   }
 
   #onStep(entry: DeskEntry, before: Desk, step: DeskStep): readonly LedgerChange[] {
-    for (const change of step.changes) {
-      if (change.type !== 'command') continue;
-      const was = before.commands.get(change.command.id);
-      const wasOpen = was !== undefined && isOpenCommand(was);
-      this.#openCommands += Number(isOpenCommand(change.command)) - Number(wasOpen);
-    }
+    // Not from the changes: a command that could not be stored leaves the desk without one.
+    if (before.commands !== step.desk.commands) this.#openCommands += openOn(step.desk) - openOn(before);
     if ((before.sight.view?.incarnation ?? 1) < (step.desk.sight.view?.incarnation ?? 1)) {
       this.#metrics.count('shadow_version_resets_total');
     }
@@ -437,6 +436,12 @@ export class Engine implements Cloud {
     await this.#recorder.close();
     await this.#options.ledger.close();
   }
+}
+
+function openOn({ commands }: Desk): number {
+  let open = 0;
+  for (const command of commands.values()) if (isOpenCommand(command)) open += 1;
+  return open;
 }
 
 /** Nothing converged: it was as desired before. */

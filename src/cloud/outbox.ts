@@ -2,6 +2,7 @@ import { monotonicMs, type MonotonicMs } from '../core/brand.ts';
 import type { Result } from '../core/result.ts';
 import type { Cancel, Clock } from '../ports/clock.ts';
 import type { OutgoingMessage, Transport } from '../ports/transport.ts';
+import { Fifo } from './fifo.ts';
 
 /** What may leave at once. Undefined: no cap. */
 export interface OutboxLimits {
@@ -17,7 +18,7 @@ export interface Request {
   /** Names the request until its answer is seen. */
   readonly token: string;
   readonly message: OutgoingMessage;
-  /** Writes go before reads, reads of open commands before the rest. */
+  /** Writes go before reads, reads that somebody waits for before the rest. */
   readonly priority: 'write' | 'read' | 'resync';
   /** Asked when its turn comes, which behind a cap may be long after: false lets it go unsent, as `onUnwanted` hears. */
   readonly isWanted?: () => boolean;
@@ -36,7 +37,12 @@ export class Outbox {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #limits: OutboxLimits;
-  readonly #queues: Record<Request['priority'], Request[]> = { write: [], read: [], resync: [] };
+  readonly #queues: Readonly<Record<Request['priority'], Fifo<Request>>> = {
+    write: new Fifo(),
+    read: new Fifo(),
+    resync: new Fifo(),
+  };
+  /** Until when each may take; all may take equally long, so the first one is over first. */
   readonly #inFlight = new Map<string, MonotonicMs>();
   #tokens: number;
   #refilledAt: MonotonicMs;
@@ -72,7 +78,7 @@ export class Outbox {
   clear(): void {
     this.#inFlight.clear();
     for (const priority of PRIORITIES) {
-      for (const request of this.#queues[priority].splice(0)) {
+      for (const request of this.#queues[priority].drain()) {
         request.onFailed({ code: 'transport_offline', message: 'the connection was lost before it was sent' });
       }
     }
@@ -88,7 +94,7 @@ export class Outbox {
     for (;;) {
       const queue = PRIORITIES.map((priority) => this.#queues[priority]).find(({ length }) => length > 0);
       if (queue === undefined) return;
-      const [first] = queue;
+      const { first } = queue;
       if (first?.isWanted?.() === false) {
         queue.shift();
         first.onUnwanted?.();
@@ -110,7 +116,10 @@ export class Outbox {
   #publish(request: Request): void {
     const { inFlightMax, perSecond, answerMs } = this.#limits;
     if (perSecond !== undefined) this.#tokens -= 1;
-    if (inFlightMax !== undefined) this.#inFlight.set(request.token, monotonicMs(this.#clock.monotonic() + answerMs));
+    if (inFlightMax !== undefined) {
+      this.#inFlight.delete(request.token);
+      this.#inFlight.set(request.token, monotonicMs(this.#clock.monotonic() + answerMs));
+    }
     request.onSent();
     void this.#transport.publish(request.message).then((result) => {
       if (result.ok) {
@@ -139,11 +148,10 @@ export class Outbox {
   #flightWaitMs(now: MonotonicMs): number {
     const { inFlightMax } = this.#limits;
     if (inFlightMax === undefined || this.#inFlight.size < inFlightMax) return 0;
-    let earliest = Infinity;
     for (const [token, until] of this.#inFlight) {
-      if (until <= now) this.#inFlight.delete(token);
-      else if (until < earliest) earliest = until;
+      if (until > now) return this.#inFlight.size < inFlightMax ? 0 : Math.max(1, until - now);
+      this.#inFlight.delete(token);
     }
-    return this.#inFlight.size < inFlightMax ? 0 : Math.max(1, earliest - now);
+    return 0;
   }
 }

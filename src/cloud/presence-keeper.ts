@@ -15,6 +15,7 @@ import type { SteadyTime } from './steady-time.ts';
 export class PresenceKeeper {
   readonly #tracks = new Map<ThingName, PresenceTrack>();
   readonly #timers = new Map<ThingName, Cancel>();
+  readonly #counts: Record<Presence['state'], number> = { online: 0, offline: 0, unknown: 0 };
   readonly #time: SteadyTime;
   readonly #clock: Clock;
   readonly #settings: PresenceSettings;
@@ -38,7 +39,7 @@ export class PresenceKeeper {
     const before = this.#track(thingName);
     const after = presenceAfter(before, event, { now: this.#time.now(), settings: this.#settings });
     if (after === before) return;
-    this.#tracks.set(thingName, after);
+    this.#keep(thingName, after);
     if (event.type !== 'traffic' || after.shown.state !== before.shown.state) this.#arm(thingName, after);
     if (after.shown.state !== before.shown.state) this.#onChange(after.shown);
   }
@@ -49,9 +50,7 @@ export class PresenceKeeper {
   }
 
   counts(): Record<Presence['state'], number> {
-    const counts = { online: 0, offline: 0, unknown: 0 };
-    for (const { shown } of this.#tracks.values()) counts[shown.state] += 1;
-    return counts;
+    return { ...this.#counts };
   }
 
   /** We hear nothing for a while: who comes or goes now tells nobody. */
@@ -74,8 +73,15 @@ export class PresenceKeeper {
       shown.state === 'online'
         ? { ...track, shown: { ...shown, source: 'traffic', lastTrafficAt: this.#time.now() } }
         : track;
-    this.#tracks.set(thingName, trusted);
+    this.#keep(thingName, trusted);
     this.#arm(thingName, trusted);
+  }
+
+  #keep(thingName: ThingName, track: PresenceTrack): void {
+    const before = this.#tracks.get(thingName);
+    if (before !== undefined) this.#counts[before.shown.state] -= 1;
+    this.#counts[track.shown.state] += 1;
+    this.#tracks.set(thingName, track);
   }
 
   #track(thingName: ThingName): PresenceTrack {

@@ -14,6 +14,8 @@ const PAGE = 500;
 /** So many shadows are taken up between two pauses, so that messages get their turn. */
 const TAKE_UP = 50;
 const SWEEP_PAGE = 50;
+/** So long it waits before it looks whether requests have found their way out. */
+const CROWDED_MS = 20;
 
 export interface RecoveryOptions {
   readonly ledger: Ledger;
@@ -96,8 +98,9 @@ export class Recovery {
   /** A ledger that answers at once would otherwise keep everybody else from their turn until all are taken up. */
   async #takeRest(): Promise<void> {
     while (this.#left > 0 && !this.#stopped) {
-      await this.#pause(0);
-      await this.#takeUp();
+      const { crowded } = this.#options.desks;
+      await this.#pause(crowded ? CROWDED_MS : 0);
+      if (!crowded) await this.#takeUp();
     }
     this.#waiting = [];
     await this.#sweep();
@@ -138,7 +141,7 @@ export class Recovery {
   }
 
   #read(ref: ShadowRef): void {
-    this.#options.desks.send(ref, { type: 'ask' });
+    this.#options.desks.send(ref, { type: 'ask', patient: true });
   }
 
   #pause(ms: number): Promise<void> {

@@ -4,11 +4,19 @@ import type { Draft } from './draft.ts';
 
 /**
  * Asks for a snapshot that is younger than this moment, and returns the number of the `get` that will answer. Several
- * questions of one moment share one `get`.
+ * questions of one moment share one `get`, and so do those that come while it waits for its turn behind others.
+ * `patient`: nobody waits for the answer, all others go first.
  */
-export function need(draft: Draft): number {
-  const serial = draft.desk.asking.last + 1;
-  if (draft.desk.asking.needed < serial) draft.desk.asking = { ...draft.desk.asking, needed: serial };
+export function need(draft: Draft, patient = false): number {
+  const { asking } = draft.desk;
+  const { pending } = asking;
+  if (pending !== undefined && pending.until === undefined && (patient || !pending.patient)) {
+    if (asking.needed < pending.serial) draft.desk.asking = { ...asking, needed: pending.serial };
+    return pending.serial;
+  }
+  const serial = asking.last + 1;
+  const all = patient && (asking.patient || asking.answered >= asking.needed);
+  if (asking.needed < serial || all !== asking.patient) draft.desk.asking = { ...asking, needed: serial, patient: all };
   return serial;
 }
 
@@ -18,7 +26,7 @@ export function isAnswered(draft: Draft, serial: number): boolean {
 
 /** Sends the `get` that is needed, unless it is under way, must wait, or nobody would hear the answer. */
 export function ask(draft: Draft): void {
-  const { asking, linked, sight } = draft.desk;
+  const { asking, linked } = draft.desk;
   if (!linked || asking.answered >= asking.needed) return;
   if (asking.pending !== undefined && asking.pending.serial >= asking.needed) return;
   if (asking.retryAt !== undefined && asking.retryAt > draft.now) return;
@@ -28,21 +36,26 @@ export function ask(draft: Draft): void {
     ...rest,
     last: serial,
     late: withLate(asking.late, asking.pending),
-    pending: {
-      serial,
-      version: sight.view?.version ?? 0,
-      incarnation: sight.view?.incarnation ?? 0,
-      landed: [...draft.desk.commands.values()].some(({ incarnation }) => incarnation === sight.view?.incarnation),
-    },
+    pending: { ...knownNow(draft, serial), patient: asking.patient },
   };
-  draft.get(serial);
+  draft.get(serial, asking.patient);
 }
 
+/** It leaves only now, perhaps long after it was wanted. */
 export function asked(draft: Draft, serial: number): void {
   const { pending } = draft.desk.asking;
   if (pending?.serial !== serial) return;
   const until = epochMs(draft.now + draft.context.settings.answerMs);
-  draft.desk.asking = { ...draft.desk.asking, pending: { ...pending, until } };
+  draft.desk.asking = {
+    ...draft.desk.asking,
+    pending: { ...knownNow(draft, serial), patient: pending.patient, until },
+  };
+}
+
+function knownNow({ desk: { sight, commands } }: Draft, serial: number): Asked {
+  const { version = 0, incarnation = 0 } = sight.view ?? {};
+  const landed = [...commands.values()].some((command) => command.incarnation === sight.view?.incarnation);
+  return { serial, version, incarnation, landed };
 }
 
 /** The answer to number `serial` has been worked in. Answers to older ones still count as answers to those. */

@@ -65,8 +65,10 @@ export interface Asking {
   readonly last: number;
   readonly answered: number;
   readonly needed: number;
+  /** Nothing but the next look round waits for the answer to the present question. */
+  readonly patient: boolean;
   /** `until`: when the answer counts as lost; absent until the request was sent. */
-  readonly pending?: Asked & { readonly until?: EpochMs };
+  readonly pending?: Asked & { readonly patient: boolean; readonly until?: EpochMs };
   readonly late: readonly Asked[];
   readonly failures: number;
   readonly retryAt?: EpochMs;
@@ -117,7 +119,7 @@ export type DeskEvent =
   | OperatorEvent
   /** Our clock was corrected by so much; the time in between was not lived through. */
   | { readonly type: 'jumped'; readonly byMs: number }
-  | { readonly type: 'ask' }
+  | { readonly type: 'ask'; readonly patient?: boolean }
   | { readonly type: 'tick' };
 
 /** What has to be stored. The same shapes as the ledger's changes. */
@@ -129,7 +131,8 @@ export type DeskChange =
 
 /** What has to be done. A `publish` waits until the changes of its step are durable, a `get` does not. */
 export type DeskEffect =
-  { readonly type: 'publish'; readonly write: Write } | { readonly type: 'get'; readonly serial: number };
+  | { readonly type: 'publish'; readonly write: Write }
+  | { readonly type: 'get'; readonly serial: number; readonly patient: boolean };
 
 export interface DeskStep {
   readonly desk: Desk;

@@ -101,8 +101,8 @@ export class Draft {
     this.#urgent = true;
   }
 
-  get(serial: number): void {
-    this.#effects.push({ type: 'get', serial });
+  get(serial: number, patient: boolean): void {
+    this.#effects.push({ type: 'get', serial, patient });
   }
 
   /** Undefined: anything may have changed. */

@@ -63,7 +63,7 @@ export function openDesk(ref: ShadowRef, kept: Kept, presence: Presence): Desk {
     pause: undefined,
     nudge: undefined,
     resyncAt: undefined,
-    asking: { last: 0, answered: 0, needed: mustAsk ? 1 : 0, late: NONE_LATE, failures: 0 },
+    asking: { last: 0, answered: 0, needed: mustAsk ? 1 : 0, patient: false, late: NONE_LATE, failures: 0 },
     overdue: NONE_OVERDUE,
     alone: NONE_ALONE,
   };
@@ -147,7 +147,7 @@ function happen(draft: Draft, event: DeskEvent): void {
       for (const { id } of draft.openCommands()) draft.apply(id, event);
       return;
     case 'ask':
-      need(draft);
+      need(draft, event.patient);
       return;
     case 'tick':
       onTick(draft);
@@ -225,15 +225,18 @@ function onTick(draft: Draft): void {
   if (pending?.until !== undefined && draft.now >= pending.until) unanswered(draft, pending.serial);
 }
 
-/** Reads a shadow with open commands from time to time, even if all messages got lost. */
+/**
+ * Reads a shadow with open commands from time to time, even if all messages got lost. Where many wait for an answer, a
+ * question that is still open is not asked once more.
+ */
 function planResync(draft: Draft): void {
-  const { linked, resyncAt } = draft.desk;
+  const { linked, resyncAt, asking } = draft.desk;
   if (!linked || !hasOpen(draft)) {
     draft.desk.resyncAt = undefined;
     return;
   }
   if (resyncAt !== undefined && draft.now < resyncAt) return;
-  if (resyncAt !== undefined) need(draft);
+  if (resyncAt !== undefined && asking.answered >= asking.needed) need(draft, true);
   const { settings } = draft.context;
   draft.desk.resyncAt = epochMs(draft.now + Math.ceil(settings.resyncMs * (0.75 + draft.context.fraction() / 2)));
 }

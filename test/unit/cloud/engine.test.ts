@@ -24,7 +24,7 @@ async function engine<T extends RecordingTransport = RecordingTransport>(
   });
   got(await cloud.start());
   const gauge = (name: string): number | undefined => {
-    cloud.measure();
+    void cloud.measure();
     return gauges.get(name);
   };
   return { clock, transport, cloud, gauge };
@@ -167,4 +167,12 @@ test('H6: an action that ends while it waits behind a cap is not asked for any m
   expect(got(await cloud.command(cancelled.id))).toMatchObject({ status: 'cancelled' });
   await clock.advance(5_000);
   expect(got(await cloud.command(late.id))).toMatchObject({ status: 'expired', attempts: 0 });
+});
+
+test('a command that the ledger refused is not counted as open', async () => {
+  const ledger = new MemoryLedger();
+  const { cloud } = await engine({ ledger });
+  ledger.refuse('ledger_full');
+  expect(await cloud.create(aWish('lamp', { on: true }))).toMatchObject({ ok: false });
+  expect(await cloud.health()).toMatchObject({ openCommands: 0 });
 });

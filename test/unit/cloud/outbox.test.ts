@@ -9,10 +9,11 @@ function outboxWith(limits: Partial<OutboxLimits>) {
   const outbox = new Outbox(transport, clock, { answerMs: 5_000, ...limits });
   const sent: string[] = [];
   const failed: string[] = [];
-  const send = (token: string, priority: Request['priority'] = 'write') =>
+  const send = (token: string, priority: Request['priority'] = 'write', isWanted = () => true) =>
     outbox.send({
       token,
       priority,
+      isWanted,
       message: { topic: `t/${token}`, payload: '{}', qos: 1 },
       onSent: () => sent.push(token),
       onFailed: ({ code }) => failed.push(`${token} ${code}`),
@@ -71,4 +72,13 @@ test('what waits behind a cap when the link is lost is surely not sent, also not
   transport.connected = true;
   await clock.advance(60_000);
   expect(sent).toEqual(['a']);
+});
+
+test('thousands that wait go in the order in which they came, and what is not wanted any more is left out', () => {
+  const { outbox, sent, send } = outboxWith({ inFlightMax: 1 });
+  const tokens = Array.from({ length: 3_000 }, (_, number) => `request-${number}`);
+  for (const token of tokens) send(token, 'write', () => Number(token.slice(8)) % 3 !== 2);
+  for (let at = 0; at < sent.length; at += 1) outbox.settle(sent[at] ?? '');
+  expect(sent).toEqual(tokens.filter((_, number) => number % 3 !== 2));
+  expect(outbox.waiting).toBe(0);
 });
