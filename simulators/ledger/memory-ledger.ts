@@ -5,7 +5,7 @@ import { VERDICT_OF, type Command, type TimelineEntry } from '../../src/core/com
 import { tokenOf, type Write } from '../../src/core/command/write.ts';
 import type { AnyCommand, DirectCommand } from '../../src/core/direct/direct-command.ts';
 import { directRef, isDirectRef } from '../../src/core/direct/place.ts';
-import type { DriftCause, DriftEntry, IgnoreRule } from '../../src/core/drift/drift.ts';
+import type { DriftCause, DriftEntry, Flapped, IgnoreRule } from '../../src/core/drift/drift.ts';
 import type { Presence } from '../../src/core/presence/presence.ts';
 import { problem, type ProblemCode } from '../../src/core/problem.ts';
 import { fail, ok, type Result } from '../../src/core/result.ts';
@@ -37,6 +37,7 @@ interface Shelf {
   readonly commands: Map<CommandId, AnyCommand>;
   readonly writes: Map<string, Write>;
   readonly drift: Map<string, DriftEntry>;
+  readonly flapped: Map<string, Flapped>;
 }
 
 /** A ledger without a disk: second implementation of the port, for tests and the simulation. */
@@ -107,7 +108,7 @@ export class MemoryLedger implements Ledger {
 
   async shadow(ref: ShadowRef): Promise<Result<ShadowRecord>> {
     const shelf = this.#shelves.get(shadowKey(ref));
-    if (shelf === undefined) return ok({ open: [], ended: [], writes: [], drift: [] });
+    if (shelf === undefined) return ok({ open: [], ended: [], writes: [], drift: [], flapped: [] });
     const commands = [...shelf.commands.values()].filter(isShadowCommand).sort(byId);
     return ok({
       ...(shelf.view === undefined ? {} : { view: shelf.view }),
@@ -115,6 +116,7 @@ export class MemoryLedger implements Ledger {
       ended: commands.filter(isRevisable),
       writes: [...shelf.writes.values()].filter(({ state }) => state === 'open'),
       drift: [...shelf.drift.values()],
+      flapped: [...shelf.flapped.values()],
     });
   }
 
@@ -282,6 +284,9 @@ export class MemoryLedger implements Ledger {
       case 'drift_gone':
         this.#shelf(change.ref).drift.delete(change.field);
         return;
+      case 'flapped':
+        this.#shelf(change.ref).flapped.set(change.flapped.field, change.flapped);
+        return;
       case 'ignore_rule':
         this.#rules.set(change.rule.id, change.rule);
         return;
@@ -321,7 +326,7 @@ export class MemoryLedger implements Ledger {
     const key = shadowKey(ref);
     let shelf = this.#shelves.get(key);
     if (shelf === undefined) {
-      shelf = { ref, commands: new Map(), writes: new Map(), drift: new Map() };
+      shelf = { ref, commands: new Map(), writes: new Map(), drift: new Map(), flapped: new Map() };
       this.#shelves.set(key, shelf);
     }
     return shelf;

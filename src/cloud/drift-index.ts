@@ -130,9 +130,7 @@ export class DriftIndex {
     if (known !== undefined) return known;
     const kept = entry.kept;
     const state =
-      kept === undefined
-        ? NO_DRIFT
-        : driftFrom({ entries: kept.drift, ended: kept.ended, view: kept.view }, entry.model);
+      kept === undefined ? NO_DRIFT : driftFrom({ ...kept, entries: kept.drift, view: kept.view }, entry.model);
     entry.kept = undefined;
     this.#states.set(entry, state);
     return state;
@@ -149,7 +147,8 @@ export class DriftIndex {
       if (before === undefined || after !== undefined) continue;
       this.#options.metrics.observe('shadow_drift_age_seconds', Math.max(0, now - before.firstSeenAt) / 1000);
     }
-    return changesOf(entry, step.changed);
+    const flapped = step.flapped.map((each): LedgerChange => ({ type: 'flapped', ref: entry.ref, flapped: each }));
+    return [...changesOf(entry, step.changed), ...flapped];
   }
 
   /** Rules changed: every entry, also of shadows that are not in memory, is looked at again. */

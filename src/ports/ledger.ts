@@ -3,7 +3,7 @@ import type { Scope } from '../core/access/decide.ts';
 import type { Command, CommandStatus, TimelineEntry } from '../core/command/command.ts';
 import type { AnyCommand, DirectCommand } from '../core/direct/direct-command.ts';
 import type { Write } from '../core/command/write.ts';
-import type { DriftCause, DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
+import type { DriftCause, DriftEntry, Flapped, IgnoreRule } from '../core/drift/drift.ts';
 import type { Presence } from '../core/presence/presence.ts';
 import type { Result } from '../core/result.ts';
 import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
@@ -86,6 +86,8 @@ export type LedgerChange =
   /** Inserts or replaces by shadow and field. */
   | { readonly type: 'drift'; readonly entry: DriftEntry }
   | { readonly type: 'drift_gone'; readonly ref: ShadowRef; readonly field: FieldPointer }
+  /** Inserts or replaces by shadow and field. */
+  | { readonly type: 'flapped'; readonly ref: ShadowRef; readonly flapped: Flapped }
   | { readonly type: 'ignore_rule'; readonly rule: IgnoreRule }
   | { readonly type: 'ignore_rule_gone'; readonly id: string }
   | { readonly type: 'idempotency'; readonly record: IdempotencyRecord };
@@ -126,6 +128,8 @@ export interface ShadowRecord {
   /** Writes whose result is not known. */
   readonly writes: readonly Write[];
   readonly drift: readonly DriftEntry[];
+  /** By field. */
+  readonly flapped: readonly Flapped[];
 }
 
 export interface DirectRecord {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ClientToken, CommandId, EpochMs, ThingName } from '../../src/core/brand.ts';
+import type { ClientToken, CommandId, EpochMs, FieldPointer, ThingName } from '../../src/core/brand.ts';
 import type { CommandStatus } from '../../src/core/command/command.ts';
 import { tokenOf } from '../../src/core/command/write.ts';
 import type { JsonObject } from '../../src/core/json/json.ts';
@@ -57,7 +57,13 @@ export function describeLedger(name: string, open: () => Promise<LedgerUnderTest
       expect(await got(ledger.idempotency('key'))).toBeUndefined();
       expect(await got(ledger.write('sr1-none' as ClientToken))).toBeUndefined();
       expect(await got(ledger.write('foreign' as ClientToken))).toBeUndefined();
-      expect(await got(ledger.shadow(ref('heater-1')))).toEqual({ open: [], ended: [], writes: [], drift: [] });
+      expect(await got(ledger.shadow(ref('heater-1')))).toEqual({
+        open: [],
+        ended: [],
+        writes: [],
+        drift: [],
+        flapped: [],
+      });
       expect(await got(ledger.openShadows({ limit: 10 }))).toEqual({ items: [] });
       expect(await got(ledger.shadows({ limit: 10 }))).toEqual({ items: [] });
       expect(await got(ledger.presence('heater-1' as ThingName))).toBeUndefined();
@@ -78,6 +84,11 @@ export function describeLedger(name: string, open: () => Promise<LedgerUnderTest
         const write = aWrite(1, { ref: command.ref, base: { version: 4, incarnation: 1, stamp: 0 } });
         const view = aView('heater-1/config');
         const drift = aDrift('heater-1/config', '/targetC', { commandId: command.id });
+        const odd = '/\ud800' as FieldPointer;
+        const flapped = [
+          { field: odd, flaps: 1, version: 3 },
+          { field: odd, flaps: 2, version: 5 },
+        ];
         const rule = { id: 'r', thing: 'x*', field: '/a', reason: 'known', by: 'ops', createdAt: T0 };
         await commit(
           ledger,
@@ -87,6 +98,7 @@ export function describeLedger(name: string, open: () => Promise<LedgerUnderTest
           { type: 'view', view },
           { type: 'presence', presence: aPresence('heater-1') },
           { type: 'drift', entry: drift },
+          ...flapped.map((each) => ({ type: 'flapped' as const, ref: command.ref, flapped: each })),
           { type: 'ignore_rule', rule },
           { type: 'idempotency', record: aRecord('key', command) },
         );
@@ -101,8 +113,15 @@ export function describeLedger(name: string, open: () => Promise<LedgerUnderTest
             ended: [],
             writes: [write],
             drift: [drift],
+            flapped: flapped.slice(1),
           });
-          expect(await got(each.shadow(ref('heater-1')))).toEqual({ open: [], ended: [], writes: [], drift: [] });
+          expect(await got(each.shadow(ref('heater-1')))).toEqual({
+            open: [],
+            ended: [],
+            writes: [],
+            drift: [],
+            flapped: [],
+          });
           expect(await got(each.presence('heater-1' as ThingName))).toEqual(aPresence('heater-1'));
           expect(await got(each.ignoreRules())).toEqual([rule]);
           expect(await got(each.idempotency('key'))).toEqual(aRecord('key', command));

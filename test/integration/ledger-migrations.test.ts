@@ -32,6 +32,7 @@ const ROWS: Readonly<Record<number, (database: Database) => void>> = {
   3: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
   4: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
   5: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
+  6: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
 };
 
 function fill(database: Database, lastColumns: string, lastOfWrite = ''): void {
@@ -104,6 +105,7 @@ describe('migrations of the ledger', () => {
           ended: [],
           writes: [aWrite(1)],
           drift: [aDrift('heater-1', '/a')],
+          flapped: [],
         });
         expect(await got(ledger.driftCounts({}, [at(0)]))).toMatchObject({ fields: 1, shadows: 1, olderThan: [1] });
       }

@@ -139,6 +139,11 @@ export class ChangeWriter {
       case 'drift_gone':
         sql.driftGone.run(change.ref.thingName, shadowColumn(change.ref), columnText(change.field));
         return;
+      case 'flapped': {
+        const { field, flaps, version } = change.flapped;
+        sql.flapped.run(change.ref.thingName, shadowColumn(change.ref), columnText(field), flaps, version);
+        return;
+      }
       case 'ignore_rule':
         sql.rule.run(columnText(change.rule.id), toBody(change.rule));
         return;
@@ -219,6 +224,8 @@ const SQL = {
             first_seen_at = excluded.first_seen_at, flaps = excluded.flaps, ignored = excluded.ignored,
             acknowledged = excluded.acknowledged, ended_command = excluded.ended_command, body = excluded.body`,
   driftGone: 'DELETE FROM drift WHERE thing = ? AND shadow = ? AND field = ?',
+  flapped: `INSERT INTO flapped (thing, shadow, field, flaps, version) VALUES (?, ?, ?, ?, ?)
+            ON CONFLICT (thing, shadow, field) DO UPDATE SET flaps = excluded.flaps, version = excluded.version`,
   rule: 'INSERT INTO ignore_rule (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body',
   ruleGone: 'DELETE FROM ignore_rule WHERE id = ?',
   idempotency: `INSERT INTO idempotency (key, command, body) VALUES (?, ?, ?)

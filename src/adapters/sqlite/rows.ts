@@ -19,6 +19,11 @@ export function columnText(text: string): string {
   return LONE_SURROGATE.test(text) || text.startsWith(ESCAPED) ? ESCAPED + JSON.stringify(text) : text;
 }
 
+/** Reads back what `columnText` stored. */
+export function textOf(column: string): string {
+  return column.startsWith(ESCAPED) ? (JSON.parse(column.slice(ESCAPED.length)) as string) : column;
+}
+
 /** The classic shadow has no name; its column is empty, which no name can be (R4). */
 export const shadowColumn = (ref: ShadowRef): string => ref.shadowName ?? '';
 

@@ -1,10 +1,10 @@
 import type { Database } from 'better-sqlite3';
-import type { ClientToken, ThingName } from '../../core/brand.ts';
+import type { ClientToken, FieldPointer, ThingName } from '../../core/brand.ts';
 import type { Command } from '../../core/command/command.ts';
 import { writeIdOf, type Write } from '../../core/command/write.ts';
 import type { AnyCommand, DirectCommand } from '../../core/direct/direct-command.ts';
 import { directRef } from '../../core/direct/place.ts';
-import type { DriftEntry, IgnoreRule } from '../../core/drift/drift.ts';
+import type { DriftEntry, Flapped, IgnoreRule } from '../../core/drift/drift.ts';
 import type { Presence } from '../../core/presence/presence.ts';
 import type { ShadowRef } from '../../core/shadow/shadow-ref.ts';
 import type {
@@ -17,7 +17,7 @@ import type {
 } from '../../ports/ledger.ts';
 import { splitKey } from './command-reads.ts';
 import { scopeCondition } from './scope-condition.ts';
-import { columnText, fromBody, pageOf, refOf, shadowColumn } from './rows.ts';
+import { columnText, fromBody, pageOf, refOf, shadowColumn, textOf } from './rows.ts';
 import { StatementCache } from './statement-cache.ts';
 import { commandOf, writeOf, type CommandRow, type WriteRow } from './stored-command.ts';
 
@@ -55,6 +55,9 @@ export class ShadowReads {
         )
         .map(writeOf),
       drift: this.#bodies<DriftEntry>('SELECT body FROM drift WHERE thing = ? AND shadow = ? ORDER BY field', key),
+      flapped: this.#sql
+        .all<Flapped>('SELECT field, flaps, version FROM flapped WHERE thing = ? AND shadow = ?', key)
+        .map(({ field, ...rest }) => ({ field: textOf(field) as FieldPointer, ...rest })),
     };
   }
 

@@ -9,7 +9,7 @@ import { modelEqual } from '../model/model-equal.ts';
 import type { Model } from '../model/model.ts';
 import { absentView, markAt, sourceOf, type ShadowView } from '../view/view.ts';
 import { causeOf, causeOfEnd } from './cause.ts';
-import type { DriftEntry, IgnoreRule } from './drift.ts';
+import type { DriftEntry, Flapped, IgnoreRule } from './drift.ts';
 import { ignoredBy } from './ignore.ts';
 
 /** The drift of one shadow: what the report lists, and what is remembered of fields that agree. */
@@ -31,6 +31,7 @@ export interface StoredDrift {
   readonly entries: readonly DriftEntry[];
   /** Ended commands that an entry may point at. */
   readonly ended: readonly Command[];
+  readonly flapped: readonly Flapped[];
   readonly view: ShadowView | undefined;
 }
 
@@ -38,14 +39,18 @@ export interface StoredDrift {
  * The drift of a shadow after a restart. What agreed is seen in the stored view, and a field that was changed at the
  * device had agreed on the wish that still stands: without that, its cause would change by restarting.
  */
-export function driftFrom({ entries, ended, view }: StoredDrift, model: Model): DriftState {
-  const agreements = new Map<FieldPointer, Agreement>();
+export function driftFrom({ entries, ended, flapped, view }: StoredDrift, model: Model): DriftState {
+  const agreements = new Map<FieldPointer, Agreement>(
+    flapped.map(({ field, version, flaps }) => [field, { version, flaps }]),
+  );
   const agree = (field: FieldPointer, flaps: number): void => {
     agreements.set(field, { version: markAt(view?.marks.desired, field)?.[1] ?? 0, flaps });
   };
   for (const [field, desired] of leavesOf(view?.state.desired ?? {})) {
     const reported = valueAt(view?.state.reported, field);
-    if (modelEqual({ desired, reported, annotations: model.annotations(field) })) agree(field, 0);
+    if (modelEqual({ desired, reported, annotations: model.annotations(field) })) {
+      agree(field, agreements.get(field)?.flaps ?? 0);
+    }
   }
   const held = new Map<FieldPointer, Command>();
   for (const { field, cause, desired, flaps, endedCommandId } of entries) {
@@ -54,7 +59,11 @@ export function driftFrom({ entries, ended, view }: StoredDrift, model: Model): 
     const command = ended.find(({ id }) => id === endedCommandId);
     if (command !== undefined) held.set(field, command);
   }
-  return { entries: new Map(entries.map((entry) => [entry.field, entry])), agreements, ended: held };
+  return {
+    entries: entries.length === 0 ? NO_DRIFT.entries : new Map(entries.map((entry) => [entry.field, entry])),
+    agreements: agreements.size === 0 ? NO_DRIFT.agreements : agreements,
+    ended: held.size === 0 ? NO_DRIFT.ended : held,
+  };
 }
 
 export const NO_DRIFT: DriftState = { entries: new Map(), agreements: new Map(), ended: new Map() };
@@ -69,7 +78,13 @@ export interface DriftStep {
   readonly state: DriftState;
   /** The new entry, or undefined where it went. */
   readonly changed: ReadonlyMap<FieldPointer, DriftEntry | undefined>;
+  /** To be kept beside the entries: the count outlives them. */
+  readonly flapped: readonly Flapped[];
 }
+
+/** More fields of one shadow than anybody looks at; of others it is forgotten with the desk. */
+const FLAPPED_MAX = 64;
+const NONE_FLAPPED: readonly Flapped[] = [];
 
 /**
  * The drift after a change of the desk. `touched` are the pointers that may have changed; undefined looks at everything.
@@ -84,6 +99,7 @@ export function driftAfter(
   // Almost every message changes neither: maps are copied only before their first change.
   let entries: Map<FieldPointer, DriftEntry> | undefined;
   let agreements: Map<FieldPointer, Agreement> | undefined;
+  let flapped: Flapped[] | undefined;
   const changed = new Map<FieldPointer, DriftEntry | undefined>();
   for (const field of fieldsOf(state, desk, touched)) {
     const before = state.entries.get(field);
@@ -93,6 +109,7 @@ export function driftAfter(
     const agreement = differs ? agreed : agreementOf(desk, field, { before, agreed }, context.model);
     if (agreement !== undefined && (agreement.version !== agreed?.version || agreement.flaps !== agreed.flaps)) {
       (agreements ??= new Map(state.agreements)).set(field, agreement);
+      if (agreement.flaps > (agreed?.flaps ?? 0)) (flapped ??= []).push({ field, ...agreement });
     }
     if (sameEntry(before, after)) continue;
     changed.set(field, after);
@@ -100,11 +117,19 @@ export function driftAfter(
     if (after === undefined) entries.delete(field);
     else entries.set(field, after);
   }
-  if (entries === undefined && agreements === undefined) return { state, changed };
+  if (entries === undefined && agreements === undefined) return { state, changed, flapped: NONE_FLAPPED };
+  const known = agreements ?? state.agreements;
   return {
-    state: { entries: entries ?? state.entries, agreements: agreements ?? state.agreements, ended: state.ended },
+    state: { entries: entries ?? state.entries, agreements: known, ended: state.ended },
     changed,
+    flapped: flapped === undefined || countFlapped(known) > FLAPPED_MAX ? NONE_FLAPPED : flapped,
   };
+}
+
+function countFlapped(agreements: DriftState['agreements']): number {
+  let count = 0;
+  for (const { flaps } of agreements.values()) if (flaps > 0) count += 1;
+  return count;
 }
 
 function agreementOf(
@@ -149,7 +174,7 @@ export function acknowledged(
   const after: DriftEntry | undefined = entry.differs ? { ...rest, acknowledged: by } : undefined;
   if (after === undefined) entries.delete(field);
   else entries.set(field, after);
-  return { state: { ...state, entries, ended }, changed: new Map([[field, after]]) };
+  return { state: { ...state, entries, ended }, changed: new Map([[field, after]]), flapped: NONE_FLAPPED };
 }
 
 function fieldsOf(state: DriftState, desk: Desk, touched: readonly FieldPointer[] | undefined): Set<FieldPointer> {

@@ -69,6 +69,13 @@ export interface DriftEntry {
   readonly seenAt: EpochMs;
 }
 
+/** A field that agreed, differed and agreed again: how often, and on which version of its wish it did so last. */
+export interface Flapped {
+  readonly field: FieldPointer;
+  readonly flaps: number;
+  readonly version: number;
+}
+
 /** Hides drift from the default report. `thing` and `field` may end in `*`. */
 export interface IgnoreRule {
   readonly id: string;

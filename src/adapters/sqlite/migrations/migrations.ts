@@ -3,6 +3,7 @@ import { PARENT_0002 } from './0002-parent.ts';
 import { STATE_0003 } from './0003-state.ts';
 import { DIRECT_0004 } from './0004-direct.ts';
 import { DRIFT_COUNTS_0005 } from './0005-drift-counts.ts';
+import { FLAPPED_0006 } from './0006-flapped.ts';
 
 /** One step forward. A step that was released never changes: a correction is the next step. */
 export interface Migration {
@@ -17,4 +18,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 3, sql: STATE_0003 },
   { number: 4, sql: DIRECT_0004 },
   { number: 5, sql: DRIFT_COUNTS_0005 },
+  { number: 6, sql: FLAPPED_0006 },
 ];

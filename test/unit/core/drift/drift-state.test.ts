@@ -6,6 +6,7 @@ import { openDesk } from '../../../../src/core/desk/next.ts';
 import {
   acknowledged,
   driftAfter,
+  driftFrom,
   NO_DRIFT,
   withEnded,
   type DriftState,
@@ -49,6 +50,34 @@ test('a field that agrees and differs again has flapped, and says when it last a
   }
 
   expect(state.entries.get(TARGET)).toMatchObject({ flaps: 2, firstSeenAt: at(4_000), lastAgreedAt: at(4_000) });
+});
+
+test('the count of a field that agrees is kept apart and goes on after a restart', () => {
+  let step = driftAfter(driftAfter(NO_DRIFT, drifting, undefined, context).state, agreeing, [TARGET], context);
+  expect(step.flapped).toEqual([{ field: TARGET, flaps: 1, version: 1 }]);
+
+  const stored = { entries: [], ended: [], flapped: step.flapped, view: agreeing.sight.view };
+  step = driftAfter(driftFrom(stored, NO_MODEL), drifting, [TARGET], context);
+  expect(step.state.entries.get(TARGET)).toMatchObject({ flaps: 1, cause: 'changed_on_device' });
+  step = driftAfter(step.state, agreeing, [TARGET], context);
+  expect(step.flapped).toEqual([{ field: TARGET, flaps: 2, version: 1 }]);
+});
+
+test('a shadow cannot fill the ledger with fields that flap', () => {
+  const names = Array.from({ length: 100 }, (_, index) => `f${index}`);
+  const all = (value: number): JsonObject => Object.fromEntries(names.map((name) => [name, value]));
+  let state: DriftState = NO_DRIFT;
+  let kept = 0;
+  for (const name of names) {
+    const wished = accepted(1, { desired: all(1) });
+    for (const value of [0, 1]) {
+      const desk = deskAfter([wished, accepted(2, { reported: { ...all(1), [name]: value } })]);
+      const step = driftAfter(state, desk, [`/${name}` as FieldPointer], context);
+      state = step.state;
+      kept += step.flapped.length;
+    }
+  }
+  expect(kept).toBe(64);
 });
 
 test.each([
