@@ -17,6 +17,7 @@ import {
   RESULT_BYTES_MAX,
   type DirectProgress,
   type DirectResponse,
+  type SequenceNumber,
 } from '../core/direct/messages.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json/json.ts';
 import { problem } from '../core/problem.ts';
@@ -81,6 +82,8 @@ export class DirectCommands {
   readonly #publishing = new Set<string>();
   /** What the journal holds of each open job, to write it only when it changed. */
   readonly #written = new Map<string, string>();
+  /** Keys whose last number the disk did not take. As long as there are any, every answer that may name it is kept. */
+  readonly #owed = new Set<string>();
   #state: DirectState = { link: 'down', jobs: new Map(), sequences: new Map(), stopping: false };
   readonly #alarm: Alarm;
   #purgeAt: MonotonicMs = monotonicMs(0);
@@ -194,6 +197,7 @@ export class DirectCommands {
         for (const reply of this.#replies.unpublished()) void this.#deliver(reply);
         return;
       case 'forget_sequence':
+        this.#owed.delete(effect.key);
         return void this.#write(sequenceKey(effect.key), null, { durable: false });
     }
   }
@@ -252,10 +256,8 @@ export class DirectCommands {
     this.#replies.keep(reply, { published: false });
     this.#written.delete(id);
     // The answer names the last number done as well, so a cut between the two loses nothing; but it is let go sooner.
-    const writes = [this.#write(directKey(id), replyAsJson(reply, false), { durable: true })];
-    if (sequence !== undefined) {
-      writes.push(this.#write(sequenceKey(sequence.key), sequenceAsJson(sequence.number), { durable: true }));
-    }
+    const writes: Promise<unknown>[] = [this.#write(directKey(id), replyAsJson(reply, false), { durable: true })];
+    if (sequence !== undefined) writes.push(this.#writeSequence(sequence));
     // With a full disk the answer still goes out: a device that stays up remembers it.
     await Promise.all(writes);
     this.#options.failpoint('direct.afterJournal.beforeAnswer');
@@ -299,6 +301,13 @@ export class DirectCommands {
     return written.ok;
   }
 
+  async #writeSequence({ key, number }: SequenceNumber): Promise<void> {
+    const written = await this.#write(sequenceKey(key), sequenceAsJson(number), { durable: true });
+    const isNewest = this.#state.sequences.get(key) === number;
+    if (written.ok && isNewest) this.#owed.delete(key);
+    else if (!written.ok && this.#state.sequences.has(key)) this.#owed.add(key);
+  }
+
   async #write(key: string, record: JsonObject | null, options: { durable: boolean }): Promise<Result<void>> {
     const written = await this.#options.journal.write(key, record, options);
     if (!written.ok)
@@ -325,6 +334,13 @@ export class DirectCommands {
     const now = clock.monotonic();
     if (service === undefined || now < this.#purgeAt) return;
     this.#purgeAt = monotonicMs(now + PURGE_MS);
+    if (this.#owed.size > 0) {
+      for (const key of this.#owed) {
+        const number = this.#state.sequences.get(key);
+        if (number !== undefined) void this.#writeSequence({ key, number });
+      }
+      return;
+    }
     for (const id of this.#replies.purge(epochMs(service.at + now - service.since))) {
       void this.#write(directKey(id), null, { durable: false });
     }

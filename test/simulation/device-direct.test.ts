@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CommandAnswer, CommandCall, CommandOffer } from '../../src/device/command-handler.ts';
+import type { Journal } from '../../src/ports/journal.ts';
 import { DeviceWorld, modelWith, type BootOptions } from '../support/device-world.ts';
 import { TestHardware } from '../support/test-device.ts';
 
@@ -402,6 +403,37 @@ test('C17 a command whose record cannot be made durable does not begin', async (
   await world.run(50);
   expect(bell.ids).toEqual([]);
   expect(world.answers('c1')).toMatchObject([{ status: 'rejected', problem: { code: 'busy' } }]);
+});
+
+test('H3 a number done while the disk was full is on it when there is room again, and answers let go take it not along', async () => {
+  const world = new DeviceWorld();
+  const bell = new Bell();
+  bell.slow = true;
+  const full = { ok: false as const, problem: { code: 'journal_unavailable' as const, message: 'disk full' } };
+  let hasRoom = true;
+  const write: Journal['write'] = (...record) => (hasRoom ? world.journal.write(...record) : Promise.resolve(full));
+  const journal = { open: () => world.journal.open(), write, close: () => Promise.resolve() };
+  const boot = () => world.boot(new TestHardware({ '/a': 1 }), { journal, offers: { ring: bell.offer() } });
+  await boot();
+  await world.run(1_000);
+  world.ask({ id: 'c1', sequence: { key: 'k', number: 1 } });
+  await world.run(500);
+  hasRoom = false;
+  bell.end();
+  await world.run(600_000);
+  hasRoom = true;
+  // Long after the first answer had to be kept.
+  world.ask({ id: 'c2' });
+  await world.run(3_600_000);
+  world.ask({ id: 'c3' });
+  await world.run(1_000);
+  world.crash();
+  bell.slow = false;
+  await boot();
+  await world.run(1_000);
+  world.ask({ id: 'c4', sequence: { key: 'k', number: 1 } });
+  await world.run(100);
+  expect(world.answers('c4')).toMatchObject([{ status: 'rejected', problem: { code: 'out_of_order' } }]);
 });
 
 function openJournal() {
