@@ -3,7 +3,7 @@ import { composeDevice } from '../../src/compose-device.ts';
 import type { ThingName } from '../../src/core/brand.ts';
 import type { JsonValue } from '../../src/core/json/json.ts';
 import { NO_MODEL } from '../../src/core/model/model.ts';
-import { options, ready } from '../support/process.ts';
+import { answer, cpuMs, options, ready } from '../support/process.ts';
 import { TimedAdapter } from '../support/timed-adapter.ts';
 
 /** Devices with the real reconciler, in memory journals unless told otherwise. */
@@ -33,3 +33,4 @@ for (let at = 0; at < things.length; at += 50) {
   );
 }
 ready({ devices: things.length });
+answer(cpuMs);

@@ -1,5 +1,5 @@
 import { openSimulator } from '../../simulators/simulator.ts';
-import { answer, options, ready } from '../support/process.ts';
+import { answer, cpuMs, options, ready } from '../support/process.ts';
 
 /** The local cloud with a shadow per thing already there. */
 const { things, full, tls, data } = options<{
@@ -18,7 +18,4 @@ for (let index = 0; index < things; index++) {
   await fetch(`${httpUrl}/things/thing-${index}/shadow`, { method: 'POST', body: full });
 }
 ready({ mqttUrl: mqttsUrl ?? mqttUrl });
-answer(() => {
-  const { user, system } = process.cpuUsage();
-  return { cpuMs: (user + system) / 1000 };
-});
+answer(cpuMs);

@@ -15,3 +15,9 @@ export function answer<Question>(how: (question: Question) => unknown): void {
     void Promise.resolve(how(question as Question)).then((reply) => process.send?.(reply ?? {}));
   });
 }
+
+/** Processor time of this process so far, all threads. */
+export function cpuMs(): { cpuMs: number } {
+  const { user, system } = process.cpuUsage();
+  return { cpuMs: (user + system) / 1_000 };
+}
