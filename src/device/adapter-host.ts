@@ -7,7 +7,7 @@ import { tidyCode, tidyMessage } from '../core/reconcile/field-state.ts';
 import type { Busy, Reading } from '../core/reconcile/judge-field.ts';
 import type { ReconcileLimits } from '../core/reconcile/limits.ts';
 import { unfit } from '../core/reconcile/unfit.ts';
-import type { Clock } from '../ports/clock.ts';
+import type { Cancel, Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { FieldReading, StateAdapter } from '../ports/state-adapter.ts';
 
@@ -27,7 +27,7 @@ export interface HostOptions {
  */
 export class AdapterHost {
   readonly #options: HostOptions;
-  #reading: Promise<unknown> | undefined;
+  #reading = false;
   /** What a slow reading brought after its pass had gone on without it. */
   #late: [FieldPointer, Reading][] | undefined;
   #call: { readonly fields: readonly FieldPointer[]; overdue: boolean } | undefined;
@@ -41,9 +41,9 @@ export class AdapterHost {
   }
 
   /** What the unfinished call means for each field of this adapter. */
-  busy(): [FieldPointer, Busy][] {
+  busy(): readonly [FieldPointer, Busy][] {
     const call = this.#call;
-    if (call === undefined) return [];
+    if (call === undefined) return FREE;
     return this.adapter.fields.map((field) => {
       if (!call.fields.includes(field)) return [field, 'elsewhere'];
       return [field, call.overdue ? 'overdue' : 'applying'];
@@ -58,37 +58,33 @@ export class AdapterHost {
     const late = this.#late;
     this.#late = undefined;
     if (late !== undefined) return Promise.resolve(late);
-    if (this.#reading !== undefined) {
+    if (this.#reading) {
       return Promise.resolve(this.#unreadable('adapter_timeout', 'the last reading has not ended yet'));
     }
-    if (patienceMs === undefined) return this.#readToTheEnd();
-    const { clock, onLateEnd } = this.#options;
+    const { adapter, limits, onLateEnd } = this.#options;
     return new Promise((resolve) => {
       let slow = false;
-      const cancel = clock.at(monotonicMs(clock.monotonic() + patienceMs), () => {
-        slow = true;
-        resolve(this.#unreadable('adapter_slow', `the adapter takes longer than ${patienceMs} ms to read`));
-      });
-      void this.#readToTheEnd().then((readings) => {
-        cancel();
-        if (!slow) return resolve(readings);
-        this.#late = readings;
-        onLateEnd();
+      this.#reading = true;
+      this.#guard({
+        run: (signal) => adapter.read(signal),
+        timeoutMs: limits.readTimeoutMs,
+        patienceMs,
+        onSlow: () => {
+          slow = true;
+          resolve(this.#unreadable('adapter_slow', `the adapter takes longer than ${patienceMs} ms to read`));
+        },
+        onEnd: () => void (this.#reading = false),
+        onOutcome: (outcome) => {
+          const readings = this.#readingsOf(outcome);
+          if (!slow) return resolve(readings);
+          this.#late = readings;
+          onLateEnd();
+        },
       });
     });
   }
 
-  async #readToTheEnd(): Promise<[FieldPointer, Reading][]> {
-    const { adapter, limits } = this.#options;
-    const outcome = await this.#guarded(
-      (signal) => adapter.read(signal),
-      limits.readTimeoutMs,
-      (reading) => {
-        this.#reading = reading;
-        const ended = (): void => void (this.#reading = undefined);
-        reading.then(ended, ended);
-      },
-    );
+  #readingsOf(outcome: Outcome<readonly FieldReading[]>): [FieldPointer, Reading][] {
     if (outcome.type === 'timeout') return this.#unreadable('adapter_timeout', 'the adapter did not answer in time');
     if (outcome.type === 'threw') return this.#unreadable('adapter_failed', outcome.message);
     return this.#readings(outcome.value);
@@ -106,7 +102,7 @@ export class AdapterHost {
     return this.#change(previous, (frozen, signal) => (adapter.undo ?? adapter.apply).call(adapter, frozen, signal));
   }
 
-  async #change(
+  #change(
     changes: readonly FieldValue[],
     call: (changes: readonly FieldValue[], signal: AbortSignal) => Promise<readonly FieldApplied[]>,
   ): Promise<readonly FieldApplied[]> {
@@ -114,64 +110,76 @@ export class AdapterHost {
     const current = { fields, overdue: false };
     this.#call = current;
     const frozen = deepFreeze(changes.map(({ field, value }) => ({ field, value })));
-    const outcome = await this.#guarded(
-      (signal) => call(frozen, signal),
-      this.#options.limits.applyTimeoutMs,
-      (running) => {
-        const ended = (): void => {
+    const { limits, onLateEnd } = this.#options;
+    return new Promise((resolve) => {
+      this.#guard({
+        run: (signal) => call(frozen, signal),
+        timeoutMs: limits.applyTimeoutMs,
+        onEnd: () => {
           if (this.#call === current) this.#call = undefined;
-          if (current.overdue) this.#options.onLateEnd();
-        };
-        running.then(ended, ended);
-      },
-      () => void (current.overdue = true),
-    );
-    if (outcome.type === 'timeout') {
-      const message = `the adapter did not finish within ${this.#options.limits.applyTimeoutMs} ms`;
-      return fields.map((field) => ({ field, result: 'failed', code: 'adapter_timeout', message }));
-    }
-    if (outcome.type === 'threw') {
-      return fields.map((field) => ({ field, result: 'failed', code: 'adapter_failed', message: outcome.message }));
-    }
-    return this.#results(fields, outcome.value);
+          if (current.overdue) onLateEnd();
+        },
+        onOutcome: (outcome) => {
+          current.overdue = outcome.type === 'timeout';
+          resolve(this.#resultsOf(fields, outcome));
+        },
+      });
+    });
   }
 
-  /** Runs foreign code with a time-out and an abort signal; exceptions of any kind become data. */
-  async #guarded<T>(
-    run: (signal: AbortSignal) => Promise<T>,
-    timeoutMs: number,
-    onStart: (running: Promise<unknown>) => void,
-    onTimeout?: () => void,
-  ): Promise<{ type: 'done'; value: T } | { type: 'threw'; message: string } | { type: 'timeout' }> {
+  #resultsOf(fields: readonly FieldPointer[], outcome: Outcome<readonly FieldApplied[]>): readonly FieldApplied[] {
+    switch (outcome.type) {
+      case 'timeout': {
+        const message = `the adapter did not finish within ${this.#options.limits.applyTimeoutMs} ms`;
+        return fields.map((field) => ({ field, result: 'failed', code: 'adapter_timeout', message }));
+      }
+      case 'threw':
+        return fields.map((field) => ({ field, result: 'failed', code: 'adapter_failed', message: outcome.message }));
+      case 'done':
+        return this.#results(fields, outcome.value);
+    }
+  }
+
+  /**
+   * Runs foreign code with a time-out and an abort signal; exceptions of any kind become data. Calls back instead of
+   * giving promises: every read and every apply passes here, and each turn of the queue of microtasks delays the report.
+   */
+  #guard<T>({ run, timeoutMs, patienceMs, onSlow, onEnd, onOutcome }: Guarded<T>): void {
     const { clock, log, adapter } = this.#options;
     const controller = new AbortController();
-    let running: Promise<T>;
-    try {
-      running = run(controller.signal);
-    } catch (cause) {
-      running = Promise.reject(cause instanceof Error ? cause : new Error(String(cause)));
-    }
-    onStart(running);
-    return new Promise((resolve) => {
-      const cancel = clock.at(monotonicMs(clock.monotonic() + timeoutMs), () => {
-        onTimeout?.();
+    const startedAt = clock.monotonic();
+    let cancel: Cancel;
+    let open = true;
+    const settle = (outcome: Outcome<T>): void => {
+      if (!open) return;
+      open = false;
+      cancel();
+      onOutcome(outcome);
+    };
+    const timeOutLater = (): Cancel =>
+      clock.at(monotonicMs(startedAt + timeoutMs), () => {
         log.warn({ adapter: adapter.name, timeoutMs }, 'a state adapter did not finish in time');
         controller.abort();
-        resolve({ type: 'timeout' });
+        settle({ type: 'timeout' });
       });
-      Promise.resolve(running).then(
-        (value) => {
-          cancel();
-          resolve({ type: 'done', value });
-        },
-        (cause: unknown) => {
-          cancel();
-          const message = cause instanceof Error ? cause.message : String(cause);
-          log.warn({ adapter: adapter.name, error: message }, 'a state adapter threw');
-          resolve({ type: 'threw', message: tidyMessage(message) });
-        },
-      );
-    });
+    // One timer at a time: hardly anybody needs the second.
+    const slowFirst = patienceMs !== undefined && patienceMs < timeoutMs;
+    cancel = slowFirst
+      ? clock.at(monotonicMs(startedAt + patienceMs), () => {
+          cancel = timeOutLater();
+          onSlow?.();
+        })
+      : timeOutLater();
+    const threw = (cause: unknown): void => {
+      onEnd();
+      const message = cause instanceof Error ? cause.message : String(cause);
+      log.warn({ adapter: adapter.name, error: message }, 'a state adapter threw');
+      settle({ type: 'threw', message: tidyMessage(message) });
+    };
+    started(run, controller.signal).then((value) => {
+      onEnd();
+      settle({ type: 'done', value });
+    }, threw);
   }
 
   #unreadable(code: string, message: string): [FieldPointer, Reading][] {
@@ -179,14 +187,15 @@ export class AdapterHost {
   }
 
   #readings(answer: readonly FieldReading[]): [FieldPointer, Reading][] {
-    const byField = new Map<FieldPointer, Reading>();
-    for (const reading of Array.isArray(answer) ? (answer as readonly FieldReading[]) : []) {
-      if (reading?.field !== undefined) byField.set(reading.field, tidyReading(reading, keysOf(reading.field).length));
-    }
-    return this.adapter.fields.map((field) => [
-      field,
-      byField.get(field) ?? { unreadable: { code: 'not_read', message: 'the adapter left this field out' } },
-    ]);
+    const answers = Array.isArray(answer) ? (answer as readonly FieldReading[]) : [];
+    const { fields } = this.adapter;
+    // Most adapters answer field by field in their order.
+    const inOrder = answers.length === fields.length && fields.every((field, at) => answers[at]?.field === field);
+    const byField = inOrder ? undefined : new Map(answers.map((reading) => [reading?.field, reading] as const));
+    return fields.map((field, at) => {
+      const reading = byField === undefined ? answers[at] : byField.get(field);
+      return [field, reading === undefined ? NOT_READ : tidyReading(reading, keysOf(field).length)];
+    });
   }
 
   /** An answer for each field that was asked about. Silence counts as done: the read-back decides. */
@@ -195,6 +204,34 @@ export class AdapterHost {
     return fields.map((field) =>
       tidyApplied(answers.find((one) => one?.field === field) ?? { field, result: 'applied' }),
     );
+  }
+}
+
+const NOT_READ: Reading = { unreadable: { code: 'not_read', message: 'the adapter left this field out' } };
+const FREE: readonly [FieldPointer, Busy][] = [];
+
+type Outcome<T> =
+  | { readonly type: 'done'; readonly value: T }
+  | { readonly type: 'threw'; readonly message: string }
+  | { readonly type: 'timeout' };
+
+interface Guarded<T> {
+  readonly run: (signal: AbortSignal) => Promise<T>;
+  readonly timeoutMs: number;
+  readonly patienceMs?: number | undefined;
+  readonly onSlow?: () => void;
+  /** The call has really ended, perhaps after its time. */
+  readonly onEnd: () => void;
+  /** Once, at the end of the call or of its time. */
+  readonly onOutcome: (outcome: Outcome<T>) => void;
+}
+
+/** Adapters may be plain JavaScript: what they throw and what is no promise is taken as well. */
+function started<T>(run: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return Promise.resolve(run(signal));
+  } catch (cause) {
+    return Promise.reject(cause instanceof Error ? cause : new Error(String(cause)));
   }
 }
 

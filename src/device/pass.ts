@@ -4,7 +4,7 @@ import { valueAt } from '../core/json/json-pointer.ts';
 import type { JsonObject } from '../core/json/json.ts';
 import type { Model } from '../core/model/model.ts';
 import { absorb, type Settled } from '../core/reconcile/absorb.ts';
-import type { Moment, Reading } from '../core/reconcile/judge-field.ts';
+import type { Busy, Moment, Reading } from '../core/reconcile/judge-field.ts';
 import type { ReconcileLimits } from '../core/reconcile/limits.ts';
 import type { Memory } from '../core/reconcile/memory.ts';
 import { plan, type Plan, type PlannedCall, type PlannedChange } from '../core/reconcile/plan.ts';
@@ -27,7 +27,7 @@ export interface PassContext {
   readonly random: Random;
   readonly log: Log;
   readonly memory: { get(): Memory; set(memory: Memory): void };
-  readonly service: () => { readonly time?: ServiceTime; readonly checkedAt: MonotonicMs };
+  readonly service: () => { readonly time: ServiceTime | undefined; readonly checkedAt: MonotonicMs };
   /** Desired as known now, which may be newer than what the pass began with. */
   readonly desiredNow: () => JsonObject | undefined;
   readonly stopping: () => boolean;
@@ -59,7 +59,8 @@ export async function runPass(
   let applied = 0;
   // Somebody who waits for an answer is not kept waiting by a slow sensor; a mere look has the time.
   const patienceMs = must ? context.limits.slowMs : undefined;
-  await readInto(readings, [...context.hosts.values()], patienceMs);
+  const all = [...context.hosts.values()];
+  await readInto(readings, all, patienceMs);
   const slowAt = monotonicMs(context.clock.monotonic() + context.limits.slowMs);
   for (let round = 1; ; round += 1) {
     const planned = planNow(view, readings, context);
@@ -73,10 +74,10 @@ export async function runPass(
     const ended = await Promise.all(calls.map((call) => settledInTime(call, slowAt, context)));
     context.failpoint('device.afterApply.beforeReadback');
     applied += fields.length;
-    const adapters = new Set(calls.flatMap(({ changes }) => changes.map(({ adapter }) => adapter)));
+    const changed = new Set(calls.flatMap(({ changes }) => changes.map(({ adapter }) => adapter)));
     await readInto(
       readings,
-      [...adapters].flatMap((name) => context.hosts.get(name) ?? []),
+      all.filter(({ adapter }) => changed.has(adapter.name)),
       patienceMs,
     );
     context.failpoint('device.afterReadback.beforeReport');
@@ -92,8 +93,8 @@ async function readInto(
   hosts: readonly AdapterHost[],
   patienceMs: number | undefined,
 ): Promise<void> {
-  const answers = await Promise.all(hosts.map((host) => host.read(patienceMs)));
-  for (const answer of answers) for (const [field, reading] of answer) readings.set(field, reading);
+  const reads = hosts.map((host) => host.read(patienceMs));
+  for (const read of reads) for (const [field, reading] of await read) readings.set(field, reading);
 }
 
 function planNow(
@@ -108,7 +109,7 @@ function planNow(
       owned: context.owned,
       readings,
       memory: context.memory.get(),
-      busy: new Map([...context.hosts.values()].flatMap((host) => host.busy())),
+      busy: busyFields(context),
       model: context.model,
     },
     momentNow(context),
@@ -118,15 +119,19 @@ function planNow(
   return planned;
 }
 
+function busyFields({ hosts }: PassContext): ReadonlyMap<FieldPointer, Busy> {
+  let busy: Map<FieldPointer, Busy> | undefined;
+  for (const host of hosts.values()) for (const [field, how] of host.busy()) (busy ??= new Map()).set(field, how);
+  return busy ?? NOBODY_BUSY;
+}
+
+const NOBODY_BUSY: ReadonlyMap<FieldPointer, Busy> = new Map();
+
 function momentNow({ clock, random, service }: PassContext): Moment {
   const now = clock.monotonic();
   const { time, checkedAt } = service();
-  return {
-    now,
-    checkedAt,
-    ...(time === undefined ? {} : { serviceNow: epochMs(time.at + now - time.since) }),
-    fraction: random.fraction(),
-  };
+  const serviceNow = time === undefined ? undefined : epochMs(time.at + now - time.since);
+  return { now, checkedAt, serviceNow, fraction: random.fraction() };
 }
 
 /** I2: what is no longer desired is not applied, even if this pass began with it. */
@@ -199,6 +204,6 @@ function outcomeOf({
     states,
     unfinished: calls.length > 0,
     adopt: planned.adopt.map(({ field, value }) => ({ field, value, was: valueAt(view?.desired, field) ?? null })),
-    ...(planned.wakeAt === undefined ? {} : { wakeAt: planned.wakeAt }),
+    wakeAt: planned.wakeAt,
   };
 }

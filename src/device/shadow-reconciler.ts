@@ -46,6 +46,8 @@ export interface ShadowReconcilerOptions {
   readonly record?: JsonObject;
 }
 
+const WRITTEN = Promise.resolve();
+
 /**
  * Keeps one shadow and the hardware behind it together. Everything that happens becomes an event; `next` decides, this
  * shell performs. Events are handled one at a time and never awaited in the middle.
@@ -198,10 +200,7 @@ export class ShadowReconciler {
       log,
       failpoint,
       memory: { get: () => this.#memory, set: (memory) => void (this.#memory = memory) },
-      service: () => {
-        const { service, checkedAt } = this.#state;
-        return service === undefined ? { checkedAt } : { time: service, checkedAt };
-      },
+      service: () => ({ time: this.#state.service, checkedAt: this.#state.checkedAt }),
       desiredNow: () => this.#state.view?.desired,
       stopping: () => this.#state.stopping || !this.#state.synced,
       intend: (fields) => this.#intend(fields),
@@ -209,29 +208,24 @@ export class ShadowReconciler {
     };
   }
 
-  async #intend(fields: readonly FieldPointer[]): Promise<void> {
+  #intend(fields: readonly FieldPointer[]): Promise<void> {
     this.#intent = fields;
-    await this.#persist({ durable: true });
+    return this.#persist({ durable: true });
   }
 
-  async #persist({ durable }: { durable: boolean }): Promise<void> {
+  #persist({ durable }: { durable: boolean }): Promise<void> {
     const { journal, clock, log } = this.#options;
     const { incarnation, lastOwnVersion } = this.#state;
     const record = shadowRecordAsJson(
-      {
-        incarnation,
-        ...(lastOwnVersion === undefined ? {} : { lastOwnVersion }),
-        memory: this.#memory,
-        ...(this.#intent === undefined ? {} : { intent: this.#intent }),
-        ...(this.#lastPass === undefined ? {} : { lastPass: this.#lastPass }),
-      },
+      { incarnation, lastOwnVersion, memory: this.#memory, intent: this.#intent, lastPass: this.#lastPass },
       clock.monotonic(),
     );
-    if (!durable && this.#written !== undefined && jsonEqual(record, this.#written)) return;
+    if (!durable && this.#written !== undefined && jsonEqual(record, this.#written)) return WRITTEN;
     this.#written = record;
-    const written = await journal.write(this.key, record, { durable });
-    // C17: with a full disk the device goes on and tells the truth; it only forgets more at the next restart.
-    if (!written.ok) log.error({ shadow: this.key, code: written.problem.code }, 'the journal could not be written');
+    return journal.write(this.key, record, { durable }).then((written) => {
+      // C17: with a full disk the device goes on and tells the truth; it only forgets more at the next restart.
+      if (!written.ok) log.error({ shadow: this.key, code: written.problem.code }, 'the journal could not be written');
+    });
   }
 
   #restored(raw: JsonObject | undefined): ShadowState {
@@ -244,10 +238,9 @@ export class ShadowReconciler {
       crashed.has(pointer) ? { ...field, crashes: field.crashes + 1 } : field,
     );
     this.#lastPass = record?.lastPass;
-    const lastOwnVersion = record?.lastOwnVersion;
     return initialState({
       incarnation: record?.incarnation ?? 0,
-      ...(lastOwnVersion === undefined ? {} : { lastOwnVersion }),
+      lastOwnVersion: record?.lastOwnVersion,
       bytesMax: limits.documentBytesMax,
       localSpacingMs: limits.localSpacingMs,
     });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { epochMs, monotonicMs, type EpochMs, type FieldPointer, type MonotonicMs } from '../core/brand.ts';
-import { objectFrom, type JsonObject, type JsonValue } from '../core/json/json.ts';
+import { setMember, type JsonObject, type JsonValue } from '../core/json/json.ts';
 import type { FieldMemory, Memory } from '../core/reconcile/memory.ts';
 
 /**
@@ -9,11 +9,11 @@ import type { FieldMemory, Memory } from '../core/reconcile/memory.ts';
  */
 export interface ShadowRecord {
   readonly incarnation: number;
-  readonly lastOwnVersion?: number;
+  readonly lastOwnVersion?: number | undefined;
   readonly memory: Memory;
   /** Fields whose apply was under way: present after a restart only if the device went down in the middle. */
-  readonly intent?: readonly FieldPointer[];
-  readonly lastPass?: LastPass;
+  readonly intent?: readonly FieldPointer[] | undefined;
+  readonly lastPass?: LastPass | undefined;
 }
 
 /** For people (`agent status`); `at` is the device's own wall clock. */
@@ -48,32 +48,32 @@ const recordSchema = z.object({
   lastPass: z.object({ at: z.number(), version: z.number(), applied: z.number(), listed: z.number() }).optional(),
 });
 
+/** Member by member: a device writes three of these for every change. */
 export function shadowRecordAsJson(record: ShadowRecord, now: MonotonicMs): JsonObject {
   const { incarnation, lastOwnVersion, memory, intent, lastPass } = record;
-  return {
-    v: 1,
-    incarnation,
-    ...(lastOwnVersion === undefined ? {} : { lastOwnVersion }),
-    fields: objectFrom([...memory].map(([field, remembered]) => [field, fieldAsJson(remembered, now)])),
-    ...(intent === undefined ? {} : { intent }),
-    ...(lastPass === undefined ? {} : { lastPass: { ...lastPass } }),
-  };
+  const fields: Record<string, JsonValue> = {};
+  for (const [field, remembered] of memory) setMember(fields, field, fieldAsJson(remembered, now));
+  const json: Record<string, JsonValue> = { v: 1, incarnation };
+  if (lastOwnVersion !== undefined) json['lastOwnVersion'] = lastOwnVersion;
+  json['fields'] = fields;
+  if (intent !== undefined) json['intent'] = intent;
+  if (lastPass !== undefined) json['lastPass'] = { ...lastPass };
+  return json;
 }
 
 function fieldAsJson(memory: FieldMemory, now: MonotonicMs): JsonObject {
   const { desired, stampS, confirmedAt, unverified, attempts, retry, refused, deferred, lease, crashes } = memory;
-  return {
-    desired,
-    ...(stampS === undefined ? {} : { stampS }),
-    ...(confirmedAt === undefined ? {} : { confirmed: true }),
-    ...(unverified === undefined ? {} : { unverified: { ...unverified } }),
-    attempts,
-    ...(retry === undefined ? {} : { retry: retryAsJson(retry) }),
-    ...(refused === undefined ? {} : { refused: { ...refused } }),
-    ...(deferred === undefined ? {} : { deferred: { ...deferred } }),
-    ...(lease === undefined ? {} : { lease: { by: lease.by, leftMs: Math.max(0, Math.round(lease.endsAt - now)) } }),
-    crashes,
-  };
+  const json: Record<string, JsonValue> = { desired };
+  if (stampS !== undefined) json['stampS'] = stampS;
+  if (confirmedAt !== undefined) json['confirmed'] = true;
+  if (unverified !== undefined) json['unverified'] = { ...unverified };
+  json['attempts'] = attempts;
+  if (retry !== undefined) json['retry'] = retryAsJson(retry);
+  if (refused !== undefined) json['refused'] = { ...refused };
+  if (deferred !== undefined) json['deferred'] = { ...deferred };
+  if (lease !== undefined) json['lease'] = { by: lease.by, leftMs: Math.max(0, Math.round(lease.endsAt - now)) };
+  json['crashes'] = crashes;
+  return json;
 }
 
 function retryAsJson({ code, message, at }: NonNullable<FieldMemory['retry']>): JsonObject {
@@ -98,18 +98,16 @@ function fieldFrom(stored: z.infer<typeof fieldSchema>, now: MonotonicMs): Field
   const { desired, stampS, confirmed, unverified, attempts, retry, refused, deferred, lease, crashes } = stored;
   return {
     desired,
-    ...(stampS === undefined ? {} : { stampS }),
-    ...(confirmed === undefined ? {} : { confirmedAt: now }),
-    ...(unverified === undefined
-      ? {}
-      : { unverified: unverified.before === undefined ? {} : { before: unverified.before } }),
+    stampS,
+    confirmedAt: confirmed === undefined ? undefined : now,
+    unverified: unverified?.before === undefined ? unverified && {} : { before: unverified.before },
     attempts,
     contests: 0,
-    ...(retry === undefined ? {} : { retry: { code: retry.code, message: retry.message, dueAt: now } }),
-    ...(refused === undefined ? {} : { refused }),
+    retry: retry === undefined ? undefined : { code: retry.code, message: retry.message, dueAt: now },
+    refused,
     // A restart is what a deferred value may have waited for: it is looked at anew.
-    ...(deferred === undefined || deferred.until === 'restart' ? {} : { deferred: tidy(deferred) }),
-    ...(lease === undefined ? {} : { lease: { by: lease.by, endsAt: monotonicMs(now + lease.leftMs) } }),
+    deferred: deferred === undefined || deferred.until === 'restart' ? undefined : tidy(deferred),
+    lease: lease === undefined ? undefined : { by: lease.by, endsAt: monotonicMs(now + lease.leftMs) },
     crashes,
   };
 }

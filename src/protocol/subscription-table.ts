@@ -27,7 +27,9 @@ export class SubscriptionTable<Handler> {
 
   /** Gives each handler of the topic its turn, in the order they subscribed; one taken back meanwhile has none. */
   deliver(topic: string, turn: (handler: Handler) => void): void {
-    const listening = [...this.#standing].filter(({ matchers }) => matchers.some((matches) => matches(topic)));
+    let listening: Standing<Handler>[] | undefined;
+    for (const standing of this.#standing) if (listensTo(standing.matchers, topic)) (listening ??= []).push(standing);
+    if (listening === undefined) return;
     for (const standing of listening) if (this.#standing.has(standing)) turn(standing.handler);
   }
 
@@ -63,4 +65,9 @@ export class SubscriptionTable<Handler> {
       return this.#acknowledged.delete(filter);
     });
   }
+}
+
+function listensTo(matchers: readonly ((topic: string) => boolean)[], topic: string): boolean {
+  for (const matches of matchers) if (matches(topic)) return true;
+  return false;
 }

@@ -28,12 +28,25 @@ export function shadowTopic(ref: ShadowRef, kind: ShadowTopicKind): string {
 
 /** Undefined for every topic that is none of ours: unknown kinds, bad names, too many levels (A18). */
 export function parseShadowTopic(topic: string): { ref: ShadowRef; kind: ShadowTopicKind } | undefined {
-  const [aws, things, thing, shadow, ...rest] = topic.split('/');
-  if (aws !== '$aws' || things !== 'things' || shadow !== 'shadow' || thing === undefined) return undefined;
-  const named = rest[0] === 'name';
-  const kind = (named ? rest.slice(2) : rest).join('/');
+  // Cut by hand: every message of every device passes here.
+  if (!topic.startsWith(THINGS)) return undefined;
+  const thingEnd = topic.indexOf('/', THINGS.length);
+  if (thingEnd < 0 || !topic.startsWith(SHADOW, thingEnd)) return undefined;
+  const thing = topic.slice(THINGS.length, thingEnd);
+  let kindAt = thingEnd + SHADOW.length;
+  let name: string | undefined;
+  if (topic.startsWith(NAME, kindAt)) {
+    const nameEnd = topic.indexOf('/', kindAt + NAME.length);
+    if (nameEnd < 0) return undefined;
+    name = topic.slice(kindAt + NAME.length, nameEnd);
+    kindAt = nameEnd + 1;
+  }
+  const kind = topic.slice(kindAt);
   if (!KINDS.has(kind)) return undefined;
-  const ref = named ? parseShadowRef(thing, rest[1]) : parseShadowRef(thing);
-  if (!ref.ok || (named && rest[1] === undefined)) return undefined;
-  return { ref: ref.value, kind: kind as ShadowTopicKind };
+  const ref = parseShadowRef(thing, name);
+  return ref.ok ? { ref: ref.value, kind: kind as ShadowTopicKind } : undefined;
 }
+
+const THINGS = '$aws/things/';
+const SHADOW = '/shadow/';
+const NAME = 'name/';

@@ -71,11 +71,8 @@ export class LinkV5 implements Link {
     return outcome;
   }
 
-  async publish({ topic, payload, qos }: OutgoingMessage): Promise<void> {
-    // An acknowledgement of 0x80 and above is a refusal; "no matching subscribers" is not.
-    const ack = await this.#client.publish({ topicName: topic, payload, qos: qos === 0 ? 0 : 1 });
-    const code: number = ack?.reasonCode ?? 0;
-    if (code >= 0x80) throw new Refusal(mqtt5.PubackReasonCode[code] ?? `reason ${code}`);
+  publish({ topic, payload, qos }: OutgoingMessage): Promise<void> {
+    return this.#client.publish({ topicName: topic, payload, qos: qos === 0 ? 0 : 1 }).then(refused);
   }
 
   async subscribe(subscriptions: readonly Subscription[]): Promise<readonly string[]> {
@@ -108,6 +105,12 @@ export class LinkV5 implements Link {
     this.#client.stop(farewell);
     return this.#stopping;
   }
+}
+
+/** An acknowledgement of 0x80 and above is a refusal; "no matching subscribers" is not. */
+function refused(ack: mqtt5.PubackPacket | undefined): void {
+  const code: number = ack?.reasonCode ?? 0;
+  if (code >= 0x80) throw new Refusal(mqtt5.PubackReasonCode[code] ?? `reason ${code}`);
 }
 
 function clientConfig(settled: Settled, tlsCtx: io.ClientTlsContext | undefined): mqtt5.Mqtt5ClientConfig {

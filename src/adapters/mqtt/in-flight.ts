@@ -25,8 +25,12 @@ export class InFlight {
     this.#onTimeout = onTimeout;
   }
 
-  /** Settles with the answer, with what `rejected` makes of a rejection, or with the problem of `giveUpAll`. */
-  track<T>(answer: Promise<Result<T>>, rejected: (reason: unknown) => Problem): Promise<Result<T>> {
+  /** Settles with what `answered` makes of the answer, `rejected` of a rejection, or with the problem of `giveUpAll`. */
+  track<A, T>(
+    answer: Promise<A>,
+    answered: (answer: A) => Result<T>,
+    rejected: (reason: unknown) => Problem,
+  ): Promise<Result<T>> {
     return new Promise((resolve) => {
       const due = monotonicMs(this.#clock.monotonic() + this.#timeoutMs);
       const settle = (result: Result<T>) => {
@@ -36,7 +40,10 @@ export class InFlight {
       const waiting: Waiting = { due, giveUp: (problem) => settle(fail(problem)) };
       this.#waiting.add(waiting);
       this.#timer ??= this.#clock.at(due, () => this.#look());
-      answer.then(settle, (reason: unknown) => settle(fail(rejected(reason))));
+      answer.then(
+        (given) => settle(answered(given)),
+        (reason: unknown) => settle(fail(rejected(reason))),
+      );
     });
   }
 

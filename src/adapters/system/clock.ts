@@ -34,10 +34,14 @@ export class SystemClock implements Clock {
     };
   }
 
+  /**
+   * Wakes up by the earliest timer, or before: most timers are time-outs that are cancelled in time, and setting Node's
+   * anew for each of them costs more than to look once too early. Without any timer nothing is left that keeps the process.
+   */
   #arm(): void {
     if (this.#firing) return; // the end of the round arms once for all it changed
     const due = this.#timers.nextDue();
-    if (this.#armed?.due === due) return;
+    if (due !== undefined && this.#armed !== undefined && this.#armed.due <= due) return;
     this.#armed?.disarm();
     this.#armed = due === undefined ? undefined : { due, disarm: this.#wake(due - this.monotonic()) };
   }

@@ -10,22 +10,32 @@ export class SystemRandom implements Random {
   #used = 0;
 
   fraction(): number {
-    const bytes = this.bytes(7);
+    this.#need(7);
     // 53 bits, all that a double holds below 1.
-    let value = (bytes[0] ?? 0) & 0x1f;
-    for (let at = 1; at < 7; at++) value = value * 256 + (bytes[at] ?? 0);
+    let value = this.#take() & 0x1f;
+    for (let at = 1; at < 7; at++) value = value * 256 + this.#take();
     return value / 2 ** 53;
   }
 
   bytes(count: number): Uint8Array {
     if (count > POOL_BYTES) return new Uint8Array(randomBytes(count));
-    if (this.#used + count > this.#pool.length) {
-      this.#pool = new Uint8Array(randomBytes(POOL_BYTES));
-      this.#used = 0;
-    }
-    const taken = this.#pool.slice(this.#used, this.#used + count);
-    this.#pool.fill(0, this.#used, this.#used + count); // what was handed out is not kept here
-    this.#used += count;
+    this.#need(count);
+    const taken = new Uint8Array(count);
+    for (let at = 0; at < count; at++) taken[at] = this.#take();
     return taken;
+  }
+
+  #need(count: number): void {
+    if (this.#used + count <= this.#pool.length) return;
+    this.#pool = new Uint8Array(randomBytes(POOL_BYTES));
+    this.#used = 0;
+  }
+
+  /** What was handed out is not kept here. */
+  #take(): number {
+    const byte = this.#pool[this.#used] ?? 0;
+    this.#pool[this.#used] = 0;
+    this.#used += 1;
+    return byte;
   }
 }

@@ -1,7 +1,7 @@
 import type { FieldPointer } from '../brand.ts';
 import { problem } from '../problem.ts';
 import { fail, ok, type Result } from '../result.ts';
-import { isJsonObject, member, withMember, withoutMember, type JsonObject, type JsonValue } from './json.ts';
+import { isJsonObject, member, setMember, withMember, withoutMember, type JsonObject, type JsonValue } from './json.ts';
 
 /** RFC 6901 pointers to members of objects. Arrays are leaves to us, so no token ever means an index. */
 
@@ -119,17 +119,12 @@ export function objectFromLeaves(leaves: Iterable<readonly [FieldPointer, JsonVa
       // What came in as a leaf belongs to somebody else: a member is added to a copy.
       const own = isJsonObject(child) && built.has(child) ? child : isJsonObject(child) ? { ...child } : {};
       built.add(own);
-      define(parent, key, own);
+      setMember(parent, key, own);
       parent = own;
     }
-    define(parent, last, value);
+    setMember(parent, last, value);
   }
   return root;
-}
-
-function define(object: { [key: string]: JsonValue }, key: string, value: JsonValue): void {
-  if (key !== '__proto__') object[key] = value;
-  else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
 /** Fields overlap when one pointer is the other or leads to it. */

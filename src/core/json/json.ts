@@ -17,7 +17,18 @@ export function member(object: JsonObject, key: string): JsonValue | undefined {
 
 /** An object from entries; `__proto__` becomes an ordinary own key. Later entries win. */
 export function objectFrom(entries: Iterable<readonly [string, JsonValue]>): JsonObject {
-  return Object.fromEntries(entries);
+  const object: { [key: string]: JsonValue } = {};
+  for (const [key, value] of entries) setMember(object, key, value);
+  return object;
+}
+
+/** Assigning to `__proto__` would set the prototype; here it becomes a member like any other (R43). */
+export function setMember(object: { [key: string]: JsonValue }, key: string, value: JsonValue): void {
+  if (key === '__proto__') {
+    Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
+  } else {
+    object[key] = value;
+  }
 }
 
 /** A copy of `object` with `key` set to `value`. */

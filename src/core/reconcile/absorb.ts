@@ -4,7 +4,7 @@ import type { FieldApplied } from './answers.ts';
 import { tidyCode, tidyMessage } from './field-state.ts';
 import { enforced, failed, type Moment } from './judge-field.ts';
 import type { ReconcileLimits } from './limits.ts';
-import { without, type FieldMemory, type Memory } from './memory.ts';
+import type { FieldMemory, Memory } from './memory.ts';
 import type { PlannedChange } from './plan.ts';
 
 /** What came of one planned change. `dropped`: not tried, because it is no longer wanted or the device stops. */
@@ -42,19 +42,30 @@ function absorbOne(
       return memory;
     case 'applied':
       return {
-        ...enforced(without(memory, 'retry'), moment.now),
+        ...enforced(memory, moment.now),
+        retry: undefined,
         unverified: previous === null ? {} : { before: previous },
       };
     case 'refused':
       return {
-        ...without(memory, 'retry', 'confirmedAt'),
+        ...memory,
+        retry: undefined,
+        confirmedAt: undefined,
         refused: { code: tidyCode(result.code), message: tidyMessage(result.message) },
       };
     case 'failed':
-      return failed(without(memory, 'confirmedAt'), tidyCode(result.code), tidyMessage(result.message), moment, limits);
+      return failed(
+        { ...memory, confirmedAt: undefined },
+        tidyCode(result.code),
+        tidyMessage(result.message),
+        moment,
+        limits,
+      );
     case 'deferred':
       return {
-        ...without(memory, 'retry', 'confirmedAt'),
+        ...memory,
+        retry: undefined,
+        confirmedAt: undefined,
         deferred: {
           until: result.until,
           ...(result.message === undefined ? {} : { message: tidyMessage(result.message) }),

@@ -13,13 +13,13 @@ export function askNow(talk: Talk): void {
   const ask: Ask = { token, told, ...(draft.view === undefined ? {} : { versionThen: draft.view.version }) };
   draft.ask = ask;
   talk.timers.ask = talk.in(talk.context.limits.answerTimeoutMs);
-  delete talk.timers.gap;
+  talk.timers.gap = undefined;
   talk.effects.push({ type: 'get', token });
 }
 
 /** The get failed: another one after a backoff. */
 export function askLater(talk: Talk, baseMs: number, capMs: number): void {
-  delete talk.draft.ask;
+  talk.draft.ask = undefined;
   talk.draft.asksFailed += 1;
   const attempt = talk.draft.asksFailed;
   talk.timers.ask = talk.in(fullJitter({ attempt, baseMs, capMs, fraction: talk.context.fraction }));
@@ -28,8 +28,8 @@ export function askLater(talk: Talk, baseMs: number, capMs: number): void {
 /** Our newest get has an answer: the conversation is in step with the service. */
 export function answered(talk: Talk): void {
   const draft = talk.draft;
-  delete draft.ask;
-  delete talk.timers.ask;
+  draft.ask = undefined;
+  talk.timers.ask = undefined;
   draft.asksFailed = 0;
   draft.synced = true;
   draft.checkedAt = talk.context.now;
@@ -43,8 +43,8 @@ export function newIncarnation(talk: Talk): void {
   draft.incarnation += 1;
   draft.held = [];
   draft.woken = 0;
-  delete draft.awaiting;
-  delete draft.lastOwnVersion;
+  draft.awaiting = undefined;
+  draft.lastOwnVersion = undefined;
   talk.note('info', 'the shadow began a new life', { incarnation: draft.incarnation });
 }
 

@@ -49,10 +49,10 @@ export function drain(talk: Talk): void {
   if (taken > 0) draft.held = draft.held.slice(taken);
   if (draft.awaiting !== undefined && draft.awaiting <= view.version) {
     draft.woken = Math.max(draft.woken, draft.awaiting);
-    delete draft.awaiting;
+    draft.awaiting = undefined;
     talk.want('answer');
   }
-  if (draft.awaiting === undefined && draft.held.length === 0) delete talk.timers.gap;
+  if (draft.awaiting === undefined && draft.held.length === 0) talk.timers.gap = undefined;
 }
 
 function wokenBy(talk: Talk, { version, clientToken, desired, reported }: AcceptedPatch): void {
@@ -98,10 +98,10 @@ export function deleted(talk: Talk, version: number): void {
   // A deletion of what is no longer there (B10): the get below tells.
   if (draft.view === undefined || version >= draft.view.version) {
     if (draft.view !== undefined) newIncarnation(talk);
-    delete draft.view;
-    delete draft.outcome;
+    draft.view = undefined;
+    draft.outcome = undefined;
     draft.synced = false;
   }
-  delete draft.ask;
+  draft.ask = undefined;
   askNow(talk);
 }

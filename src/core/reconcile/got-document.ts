@@ -37,7 +37,7 @@ function checkTold(talk: Talk, { told }: Ask): void {
   const draft = talk.draft;
   const version = draft.view?.version ?? 0;
   draft.held = draft.held.filter((patch) => patch.version > Math.max(told, version));
-  if (draft.awaiting !== undefined && draft.awaiting <= Math.max(told, version)) delete draft.awaiting;
+  if (draft.awaiting !== undefined && draft.awaiting <= Math.max(told, version)) draft.awaiting = undefined;
   if (draft.awaiting !== undefined || draft.held.length > 0) waitForGap(talk);
 }
 
@@ -51,8 +51,8 @@ export function getRejected(talk: Talk, { clientToken, code }: Extract<ShadowEve
   }
   answered(talk);
   if (draft.view !== undefined) newIncarnation(talk);
-  delete draft.view;
-  delete draft.lastOwnVersion;
+  draft.view = undefined;
+  draft.lastOwnVersion = undefined;
   draft.held = [];
   // R87: the shadow is created by reporting.
   talk.want('answer');

@@ -6,7 +6,7 @@ import { modelEqual } from '../model/model-equal.ts';
 import { fullJitter } from './backoff.ts';
 import { refused, retrying, tidyMessage, type FieldState } from './field-state.ts';
 import type { ReconcileLimits } from './limits.ts';
-import { without, type FieldMemory, type Lease } from './memory.ts';
+import { freshMemory, type FieldMemory, type Lease } from './memory.ts';
 
 /** What the hardware shows. `null` stands for "no value", since a shadow cannot hold null. */
 export type Reading =
@@ -22,7 +22,7 @@ export interface Moment {
   /** When the service last answered a get: a delayed retry counts only if the wish was checked after it was due. */
   readonly checkedAt: MonotonicMs;
   /** Service time, never the device's own clock; undefined before the first get of a connection. */
-  readonly serviceNow?: EpochMs;
+  readonly serviceNow?: EpochMs | undefined;
   /** Uniform in [0, 1), for jitter. */
   readonly fraction: number;
 }
@@ -32,8 +32,8 @@ export interface FieldCase {
   readonly reading: Reading;
   readonly annotations: FieldAnnotations;
   /** Why the model forbids the value, if it does. */
-  readonly forbidden?: { readonly code: string; readonly message: string };
-  readonly busy?: Busy;
+  readonly forbidden?: { readonly code: string; readonly message: string } | undefined;
+  readonly busy?: Busy | undefined;
 }
 
 export type Judgement =
@@ -84,7 +84,7 @@ export function judgeField(field: FieldCase, moment: Moment, limits: ReconcileLi
   if (memory.lease !== undefined) {
     const lease = told(memory.lease, moment);
     if (lease.endsAt > moment.checkedAt) return listed(overridden(lease), { ...memory, lease });
-    return judgeField({ ...field, memory: without(memory, 'lease', 'confirmedAt') }, moment, limits);
+    return judgeField({ ...field, memory: { ...memory, lease: undefined, confirmedAt: undefined } }, moment, limits);
   }
   if (memory.confirmedAt !== undefined) {
     const local = localChange(field, reading, moment, limits);
@@ -114,23 +114,35 @@ function overridden({ by, until }: Lease): FieldState {
 }
 
 function converged(memory: FieldMemory, { now }: Moment): Judged {
-  const settled = memory.confirmedAt !== undefined && isSettled(memory) && memory.crashes === 0;
-  if (settled) return { judgement: { kind: 'converged' }, memory };
-  const kept = without(memory, 'unverified', 'retry', 'refused', 'deferred', 'lease');
-  return {
-    judgement: { kind: 'converged' },
-    memory: { ...kept, attempts: 0, crashes: 0, confirmedAt: isSettled(memory) ? (memory.confirmedAt ?? now) : now },
+  const { confirmedAt, crashes } = memory;
+  const free = isFree(memory);
+  if (free && confirmedAt !== undefined && crashes === 0) return { judgement: CONVERGED, memory };
+  const { desired, stampS, contests } = memory;
+  const settled = {
+    ...freshMemory({ desired, stampS }),
+    contests,
+    confirmedAt: (free ? confirmedAt : undefined) ?? now,
   };
+  return { judgement: CONVERGED, memory: settled };
 }
 
-function isSettled({ unverified, retry, refused: final, deferred, lease }: FieldMemory): boolean {
-  return [unverified, retry, final, deferred, lease].every((hindrance) => hindrance === undefined);
+const CONVERGED: Judgement = { kind: 'converged' };
+
+/** Nothing stands between the wish and the hardware. */
+function isFree({ unverified, retry, refused: final, deferred, lease }: FieldMemory): boolean {
+  return (
+    unverified === undefined &&
+    retry === undefined &&
+    final === undefined &&
+    deferred === undefined &&
+    lease === undefined
+  );
 }
 
 /** The adapter said `applied` and the hardware shows something else (C10, B16). */
 function verify(memory: FieldMemory, value: JsonValue, moment: Moment, limits: ReconcileLimits): FieldMemory {
   const before = memory.unverified?.before ?? null;
-  const unverified = without(memory, 'unverified', 'confirmedAt');
+  const unverified = { ...memory, unverified: undefined, confirmedAt: undefined };
   if (!jsonEqual(before, value)) {
     return { ...unverified, refused: { code: 'clamped', message: tidyMessage(`the device shows ${shown(value)}`) } };
   }
@@ -154,7 +166,7 @@ export function failed(
   const attempts = memory.attempts + 1;
   if (attempts >= limits.attemptsMax) {
     const gaveUp = tidyMessage(`gave up after ${attempts} attempts: ${message}`);
-    return { ...without(memory, 'retry'), attempts, refused: { code, message: gaveUp } };
+    return { ...memory, retry: undefined, attempts, refused: { code, message: gaveUp } };
   }
   const delayMs = fullJitter({ attempt: attempts, baseMs: limits.retryBaseMs, capMs: limits.retryCapMs, fraction });
   const retry = {

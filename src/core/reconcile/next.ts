@@ -67,20 +67,20 @@ function disconnected(talk: Talk): void {
   draft.held = [];
   // What a 413 taught is forgotten: the account's limit may have been raised, and another one costs a report.
   draft.bytesMax = talk.context.limits.documentBytesMax;
-  delete draft.ask;
-  delete draft.awaiting;
-  delete draft.service;
-  delete draft.report;
-  delete draft.outcome;
-  delete draft.wanted;
-  for (const name of Object.keys(talk.timers) as TimerName[]) delete talk.timers[name];
+  draft.ask = undefined;
+  draft.awaiting = undefined;
+  draft.service = undefined;
+  draft.report = undefined;
+  draft.outcome = undefined;
+  draft.wanted = undefined;
+  for (const name of Object.keys(talk.timers) as TimerName[]) talk.timers[name] = undefined;
 }
 
 function tick(talk: Talk): void {
   const due = (name: TimerName): boolean => {
     const at = talk.timers[name];
     if (at === undefined || at > talk.context.now) return false;
-    delete talk.timers[name];
+    talk.timers[name] = undefined;
     return true;
   };
   if (due('ask')) askDue(talk);

@@ -10,7 +10,7 @@ export function startPass(talk: Talk): void {
   const draft = talk.draft;
   const { wanted } = draft;
   if (wanted === undefined || !draft.synced || draft.running !== undefined || draft.stopping) return;
-  delete draft.wanted;
+  draft.wanted = undefined;
   draft.running = draft.incarnation;
   talk.effects.push({ type: 'pass', view: draft.view, must: wanted === 'answer' });
 }
@@ -26,7 +26,7 @@ export function passEnded(talk: Talk, outcome: PassOutcome): void {
   const waiting = draft.outcome;
   draft.outcome = waiting?.must === true ? { ...outcome, must: true } : outcome;
   if (outcome.unfinished) talk.want('look');
-  if (outcome.wakeAt === undefined) delete talk.timers.retry;
+  if (outcome.wakeAt === undefined) talk.timers.retry = undefined;
   else talk.timers.retry = outcome.wakeAt;
   const { pollMs } = talk.context.limits;
   talk.timers.poll = talk.in(spread({ lengthMs: pollMs, share: 0.1, fraction: talk.context.fraction }));

@@ -1,6 +1,6 @@
 import type { FieldPointer, MonotonicMs } from '../brand.ts';
-import { isJsonObject, member, type JsonObject, type JsonValue } from '../json/json.ts';
-import { keysOf, leavesOf, objectFromLeaves, overlaps, valueAt } from '../json/json-pointer.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../json/json.ts';
+import { leavesOf, objectFromLeaves, overlaps, valueAt } from '../json/json-pointer.ts';
 import type { FieldAnnotations, FieldValue, Model } from '../model/model.ts';
 import { refused, retrying, type FieldState } from './field-state.ts';
 import { judgeField, type Busy, type Judgement, type Moment, type Reading } from './judge-field.ts';
@@ -41,7 +41,7 @@ export interface Plan {
   readonly adopt: readonly FieldValue[];
   readonly memory: Memory;
   /** The earliest retry or end of a lease. */
-  readonly wakeAt?: MonotonicMs;
+  readonly wakeAt: MonotonicMs | undefined;
 }
 
 /**
@@ -50,24 +50,30 @@ export interface Plan {
  */
 export function plan(input: PlanInput, moment: Moment, limits: ReconcileLimits): Plan {
   const { judgements, states, memory } = judgeAll(input, moment, limits);
-  const candidates = new Set(ofKind(judgements, 'apply'));
+  const candidates = new Set<FieldPointer>();
+  const adopt: FieldValue[] = [];
+  for (const [field, judgement] of judgements) {
+    if (judgement.kind === 'apply') candidates.add(field);
+    else if (judgement.kind === 'adopt') adopt.push({ field, value: judgement.value });
+  }
+  const chosen = candidates.size === 0 ? [] : choose(input, candidates, { judgements, states, memory });
+  const wakeAt = earliestWake(memory, judgements, moment.checkedAt);
+  return { calls: callsFor(chosen, input, judgements), states, adopt, memory, wakeAt };
+}
+
+/** Those of the candidates that can be applied now; why the others have to wait is added to `states`. */
+function choose(
+  input: PlanInput,
+  candidates: Set<FieldPointer>,
+  { judgements, states, memory }: Judgements,
+): readonly FieldPointer[] {
   holdDependants(input, candidates, judgements, states);
   holdGroups(input, candidates, judgements, states);
   const chosen = withoutSuspects([...candidates], memory, input.model);
   for (const field of candidates) {
     if (!chosen.includes(field)) states.set(field, retrying('careful', 'waits its turn after a restart in the middle'));
   }
-  const adopt = [...judgements].flatMap(([field, judgement]) =>
-    judgement.kind === 'adopt' ? [{ field, value: judgement.value }] : [],
-  );
-  const wakeAt = earliestWake(memory, judgements, moment.checkedAt);
-  return {
-    calls: callsFor(chosen, input, judgements),
-    states,
-    adopt,
-    memory,
-    ...(wakeAt === undefined ? {} : { wakeAt }),
-  };
+  return chosen;
 }
 
 interface Judgements {
@@ -80,8 +86,8 @@ function judgeAll(input: PlanInput, moment: Moment, limits: ReconcileLimits): Ju
   const { desired, owned, readings, model } = input;
   const judgements = new Map<FieldPointer, Judgement>();
   const memory = new Map<FieldPointer, FieldMemory>();
-  const states = desired === undefined ? new Map<FieldPointer, FieldState>() : strangers(desired, input);
-  const forbidden = desired === undefined ? undefined : forbiddenFields(desired, input);
+  const known = desired === undefined ? undefined : wishOf(desired, input);
+  const states = new Map(known?.strangers);
   for (const field of owned.keys()) {
     const wish = valueAt(desired, field);
     const reading = readings.get(field) ?? NOT_READ;
@@ -91,16 +97,14 @@ function judgeAll(input: PlanInput, moment: Moment, limits: ReconcileLimits): Ju
       }
       continue;
     }
-    const stampS = newestStampS(stampsAt(input.stamps, field));
-    const busy = input.busy.get(field);
-    const violation = forbidden?.get(field);
+    const stampS = newestStampS(valueAt(input.stamps, field));
     const judged = judgeField(
       {
-        memory: memoryOf(input.memory.get(field), { desired: wish, ...(stampS === undefined ? {} : { stampS }) }),
+        memory: memoryOf(input.memory.get(field), { desired: wish, stampS }),
         reading,
         annotations: model.annotations(field),
-        ...(violation === undefined ? {} : { forbidden: violation }),
-        ...(busy === undefined ? {} : { busy }),
+        forbidden: known?.forbidden.get(field),
+        busy: input.busy.get(field),
       },
       moment,
       limits,
@@ -152,18 +156,24 @@ function ownerOf(leaf: FieldPointer, owned: ReadonlyMap<FieldPointer, string>): 
 
 type Forbidden = ReadonlyMap<FieldPointer, { readonly code: string; readonly message: string }>;
 
-/** What came of the last look at a wish: every round of every pass asks again, and the answer cannot change. */
-const FORBIDDEN = new WeakMap<
-  JsonObject,
-  { readonly input: Pick<PlanInput, 'owned' | 'model'>; readonly forbidden: Forbidden }
->();
+/** What can be said of a wish whatever the hardware shows. */
+interface KnownWish {
+  readonly owned: PlanInput['owned'];
+  readonly model: Model;
+  readonly strangers: ReadonlyMap<FieldPointer, FieldState>;
+  readonly forbidden: Forbidden;
+}
 
-function forbiddenFields(desired: JsonObject, { owned, model }: PlanInput): Forbidden {
-  const known = FORBIDDEN.get(desired);
-  if (known?.input.owned === owned && known.input.model === model) return known.forbidden;
-  const forbidden = forbiddenIn(desired, { owned, model });
-  FORBIDDEN.set(desired, { input: { owned, model }, forbidden });
-  return forbidden;
+/** Every round of every pass asks again, and the answer cannot change. */
+const KNOWN = new WeakMap<JsonObject, KnownWish>();
+
+function wishOf(desired: JsonObject, input: PlanInput): KnownWish {
+  const { owned, model } = input;
+  const known = KNOWN.get(desired);
+  if (known?.owned === owned && known.model === model) return known;
+  const wish = { owned, model, strangers: strangers(desired, input), forbidden: forbiddenIn(desired, input) };
+  KNOWN.set(desired, wish);
+  return wish;
 }
 
 function forbiddenIn(desired: JsonObject, { owned, model }: Pick<PlanInput, 'owned' | 'model'>): Forbidden {
@@ -180,30 +190,17 @@ function forbiddenIn(desired: JsonObject, { owned, model }: Pick<PlanInput, 'own
   return forbidden;
 }
 
-/** The metadata that mirrors `field`; an array's is an array of stamps. */
-function stampsAt(stamps: JsonObject | undefined, field: FieldPointer): JsonValue | undefined {
-  return keysOf(field).reduce<JsonValue | undefined>(
-    (value, key) => (isJsonObject(value) ? member(value, key) : undefined),
-    stamps,
-  );
-}
-
 /** The newest `timestamp` at or below `stamps`, in whole seconds. */
 export function newestStampS(stamps: JsonValue | undefined): number | undefined {
+  if (typeof stamps !== 'object' || stamps === null) return undefined;
   let newest: number | undefined;
-  const walk = stamps === undefined ? [] : [stamps];
-  for (let step = walk.pop(); step !== undefined; step = walk.pop()) {
-    if (typeof step !== 'object' || step === null) continue;
-    for (const [key, value] of Object.entries(step) as [string, JsonValue][]) {
-      if (key === 'timestamp' && typeof value === 'number') newest = Math.max(newest ?? 0, value);
-      else walk.push(value);
-    }
+  const holder = stamps as JsonObject;
+  for (const key in holder) {
+    const value = holder[key] as JsonValue;
+    const stamp = key === 'timestamp' && typeof value === 'number' ? value : newestStampS(value);
+    if (stamp !== undefined && (newest === undefined || stamp > newest)) newest = stamp;
   }
   return newest;
-}
-
-function ofKind(judgements: ReadonlyMap<FieldPointer, Judgement>, kind: Judgement['kind']): FieldPointer[] {
-  return [...judgements].filter(([, judgement]) => judgement.kind === kind).map(([field]) => field);
 }
 
 /** C13: a field waits until those it depends on are converged, and is refused if one of them is. */
@@ -294,7 +291,8 @@ function callsFor(
   fields: readonly FieldPointer[],
   { desired, owned, readings, model }: PlanInput,
   judgements: ReadonlyMap<FieldPointer, Judgement>,
-): PlannedCall[] {
+): readonly PlannedCall[] {
+  if (fields.length === 0) return [];
   const calls = new Map<string, { group?: string; changes: PlannedChange[] }>();
   for (const field of inDependencyOrder(fields, model)) {
     const judgement = judgements.get(field);
@@ -318,7 +316,8 @@ function callsFor(
 }
 
 /** An adapter is never called twice at once; what it cannot take now is planned in the next round. */
-function oneCallPerAdapter(calls: readonly PlannedCall[]): PlannedCall[] {
+function oneCallPerAdapter(calls: readonly PlannedCall[]): readonly PlannedCall[] {
+  if (calls.length < 2) return calls;
   const taken = new Set<string>();
   return calls.filter(({ changes }) => {
     const adapters = new Set(changes.map(({ adapter }) => adapter));
@@ -328,7 +327,8 @@ function oneCallPerAdapter(calls: readonly PlannedCall[]): PlannedCall[] {
   });
 }
 
-function inDependencyOrder(fields: readonly FieldPointer[], model: Model): FieldPointer[] {
+function inDependencyOrder(fields: readonly FieldPointer[], model: Model): readonly FieldPointer[] {
+  if (fields.length < 2) return fields;
   const rest = new Set(fields);
   const ordered: FieldPointer[] = [];
   while (rest.size > 0) {

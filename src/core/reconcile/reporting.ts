@@ -23,7 +23,7 @@ export function tryReport(talk: Talk): void {
   const { outcome, view } = draft;
   if (!draft.synced || draft.report !== undefined || outcome === undefined) return;
   if (talk.timers.resend !== undefined) return;
-  delete draft.outcome;
+  draft.outcome = undefined;
   const built = buildReport({
     desired: view?.desired,
     believed: view?.reported,
@@ -83,8 +83,8 @@ export function reportAccepted(talk: Talk, { version, stampS }: AcceptedPatch): 
 }
 
 function reportEnded(talk: Talk): void {
-  delete talk.draft.report;
-  delete talk.timers.report;
+  talk.draft.report = undefined;
+  talk.timers.report = undefined;
 }
 
 /** Our report was refused: what to do depends on why. */

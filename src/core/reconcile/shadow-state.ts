@@ -5,38 +5,41 @@ import type { FieldState } from './field-state.ts';
 import type { Reading } from './judge-field.ts';
 import type { AcceptedPatch, DeviceView } from './view.ts';
 
-/** Everything the device knows about its conversation over one shadow. Plain data; `next` makes the next one. */
+/**
+ * Everything the device knows about its conversation over one shadow. Plain data; `next` makes the next one. What is
+ * absent is undefined and never left out: objects of one shape are copied fast, and every message copies this one.
+ */
 export interface ShadowState {
   readonly link: 'down' | 'up';
   /** A get was answered in this connection. Nothing is applied or reported before. */
   readonly synced: boolean;
   /** Undefined while the shadow does not exist, or was never seen. */
-  readonly view?: DeviceView;
+  readonly view: DeviceView | undefined;
   /** Lives of the shadow that were seen; versions compare inside one only. */
   readonly incarnation: number;
-  readonly ask?: Ask;
+  readonly ask: Ask | undefined;
   /** Gets without an answer in a row. */
   readonly asksFailed: number;
   /** Patches that came before their predecessors, by version. */
   readonly held: readonly AcceptedPatch[];
   /** A version that a delta told of and whose patch has not come. */
-  readonly awaiting?: number;
+  readonly awaiting: number | undefined;
   /** The newest version whose wake-up call was heard. */
   readonly woken: number;
-  readonly service?: ServiceTime;
+  readonly service: ServiceTime | undefined;
   readonly checkedAt: MonotonicMs;
   /** The incarnation in which the pass that runs was begun. */
   readonly running: number | undefined;
   /** A pass is wanted: to look, or to answer (it must end with a report). */
-  readonly wanted?: 'look' | 'answer';
+  readonly wanted: 'look' | 'answer' | undefined;
   /** What the last pass found, until it was reported. */
-  readonly outcome?: PassOutcome;
-  readonly report?: ReportInFlight;
+  readonly outcome: PassOutcome | undefined;
+  readonly report: ReportInFlight | undefined;
   readonly reportsRefused: number;
   /** What the service takes, as far as we know in this connection. */
   readonly bytesMax: number;
   /** Version of our own last accepted report. */
-  readonly lastOwnVersion?: number;
+  readonly lastOwnVersion: number | undefined;
   readonly adoptConflicts: number;
   readonly local: { readonly lastAt: MonotonicMs; readonly spacingMs: number };
   readonly timers: Timers;
@@ -69,7 +72,7 @@ export interface PassOutcome {
   readonly adopt: readonly Adoption[];
   /** The pass became slow before everything was tried: another one is to go on. */
   readonly unfinished: boolean;
-  readonly wakeAt?: MonotonicMs;
+  readonly wakeAt?: MonotonicMs | undefined;
 }
 
 /** Desired is to become `value`, if it still is what it `was`. */
@@ -84,7 +87,18 @@ export interface ReportInFlight {
 }
 
 export type TimerName = 'ask' | 'report' | 'resend' | 'gap' | 'resync' | 'retry' | 'poll' | 'local';
-export type Timers = Readonly<Partial<Record<TimerName, MonotonicMs>>>;
+export type Timers = Readonly<Record<TimerName, MonotonicMs | undefined>>;
+
+const NO_TIMERS: Timers = {
+  ask: undefined,
+  report: undefined,
+  resend: undefined,
+  gap: undefined,
+  resync: undefined,
+  retry: undefined,
+  poll: undefined,
+  local: undefined,
+};
 
 export type ShadowEffect =
   | { readonly type: 'get'; readonly token: ClientToken }
@@ -117,7 +131,7 @@ export function initialState({
   bytesMax,
   localSpacingMs,
 }: {
-  lastOwnVersion?: number;
+  lastOwnVersion?: number | undefined;
   incarnation: number;
   bytesMax: number;
   localSpacingMs: number;
@@ -125,18 +139,25 @@ export function initialState({
   return {
     link: 'down',
     synced: false,
+    view: undefined,
     incarnation,
+    ask: undefined,
     asksFailed: 0,
     held: [],
+    awaiting: undefined,
     woken: 0,
+    service: undefined,
     checkedAt: monotonicMs(0),
     running: undefined,
+    wanted: undefined,
+    outcome: undefined,
+    report: undefined,
     reportsRefused: 0,
     bytesMax,
-    ...(lastOwnVersion === undefined ? {} : { lastOwnVersion }),
+    lastOwnVersion,
     adoptConflicts: 0,
     local: { lastAt: monotonicMs(-1e9), spacingMs: localSpacingMs },
-    timers: {},
+    timers: NO_TIMERS,
     tokens: 0,
     stopping: false,
   };
@@ -144,7 +165,11 @@ export function initialState({
 
 /** When `next` wants to be called with `tick`, or undefined. */
 export function nextDue({ timers }: ShadowState): MonotonicMs | undefined {
-  let due: MonotonicMs | undefined;
-  for (const at of Object.values(timers)) if (due === undefined || at < due) due = at;
-  return due;
+  const { ask, report, resend, gap, resync, retry, poll, local } = timers;
+  return sooner(sooner(sooner(ask, report), sooner(resend, gap)), sooner(sooner(resync, retry), sooner(poll, local)));
+}
+
+function sooner(left: MonotonicMs | undefined, right: MonotonicMs | undefined): MonotonicMs | undefined {
+  if (left === undefined) return right;
+  return right === undefined || left < right ? left : right;
 }

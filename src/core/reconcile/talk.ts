@@ -24,19 +24,18 @@ type Draft = { -readonly [K in keyof ShadowState]: ShadowState[K] };
 /** One step in the making. Lives only inside `next`, works on its own copy of the state. */
 export class Talk {
   readonly draft: Draft;
-  readonly timers: { [Name in TimerName]?: MonotonicMs };
+  readonly timers: { [Name in TimerName]: MonotonicMs | undefined };
   readonly effects: ShadowEffect[] = [];
   readonly context: NextContext;
 
   constructor(state: ShadowState, context: NextContext) {
-    this.draft = { ...state };
     this.timers = { ...state.timers };
+    this.draft = { ...state, timers: this.timers };
     this.context = context;
   }
 
   step(): Step {
-    // Copies: what had members deleted takes several times the memory, and a device keeps its state for long.
-    return { state: { ...this.draft, timers: { ...this.timers } }, effects: this.effects };
+    return { state: this.draft, effects: this.effects };
   }
 
   /** A token that nobody had before. */

@@ -1,7 +1,6 @@
 import { jsonEqual } from '../json/json-equal.ts';
-import { isJsonObject, member, type JsonObject, type JsonValue } from '../json/json.ts';
+import { isJsonObject, member, setMember, type JsonObject, type JsonValue } from '../json/json.ts';
 import type { ShadowState } from './document.ts';
-import { setMember } from './merge.ts';
 
 /** A delta that was worked out before, with the state it belongs to. */
 export interface KnownDelta {

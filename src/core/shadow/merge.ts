@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../json/json.ts';
+import { isJsonObject, setMember, type JsonObject, type JsonValue } from '../json/json.ts';
 import { jsonBytes, memberBytes } from './limits.ts';
 
 /** Counts how the compact JSON of a section grows, so that its size is known without writing it. */
@@ -124,15 +124,6 @@ function firstMembers(object: JsonObject, count: number): Record<string, JsonVal
     setMember(copy, key, object[key] as JsonValue);
   }
   return copy;
-}
-
-/** Assigning to `__proto__` would set the prototype; here it becomes a member like any other (R43). */
-export function setMember(object: Record<string, JsonValue>, key: string, value: JsonValue): void {
-  if (key === '__proto__') {
-    Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
-  } else {
-    object[key] = value;
-  }
 }
 
 export function isEmpty(object: JsonObject): boolean {

@@ -1,5 +1,4 @@
-import { isJsonObject, member, type JsonArray, type JsonObject, type JsonValue } from '../json/json.ts';
-import { setMember } from './merge.ts';
+import { isJsonObject, member, setMember, type JsonArray, type JsonObject, type JsonValue } from '../json/json.ts';
 
 /** `{ timestamp }` in whole seconds since the epoch (R11). One object serves every leaf of an update. */
 export interface Stamp extends JsonObject {

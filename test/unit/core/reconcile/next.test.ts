@@ -41,15 +41,15 @@ const down = initialState({ incarnation: 0, bytesMax: 8_192, localSpacingMs: 1_0
 const idle: ShadowState = { ...down, link: 'up', synced: true, view, woken: 5, lastOwnVersion: 5 };
 const STATES = {
   down,
-  asking: { ...down, link: 'up', ask: { token: token('own-1'), told: 0 }, timers: { ask: due.ask } },
+  asking: { ...down, link: 'up', ask: { token: token('own-1'), told: 0 }, timers: { ...down.timers, ask: due.ask } },
   idle,
   passing: { ...idle, running: 0 },
   reporting: {
     ...idle,
     report: { token: token('own-2'), outcome: found(true), adopting: false },
-    timers: { report: due.report },
+    timers: { ...down.timers, report: due.report },
   },
-  'behind a gap': { ...idle, awaiting: 7, timers: { gap: due.gap } },
+  'behind a gap': { ...idle, awaiting: 7, timers: { ...down.timers, gap: due.gap } },
   'without a shadow': { ...down, link: 'up', synced: true },
   stopping: { ...idle, stopping: true },
 } as const satisfies Record<string, ShadowState>;

@@ -3,7 +3,7 @@ import { epochMs, monotonicMs, type FieldPointer } from '../../../../src/core/br
 import type { JsonObject, JsonValue } from '../../../../src/core/json/json.ts';
 import type { Reading } from '../../../../src/core/reconcile/judge-field.ts';
 import { DEFAULT_LIMITS } from '../../../../src/core/reconcile/limits.ts';
-import type { FieldMemory, Memory } from '../../../../src/core/reconcile/memory.ts';
+import { freshMemory, type FieldMemory, type Memory } from '../../../../src/core/reconcile/memory.ts';
 import { dependencyCircle, newestStampS, plan, type Plan } from '../../../../src/core/reconcile/plan.ts';
 import { modelWith } from '../../../support/device-world.ts';
 
@@ -21,7 +21,7 @@ function planFor(given: {
   const memory: Memory = new Map(
     [...wishes].map(([field, remembered]) => [
       field,
-      { desired: null, attempts: 0, contests: 0, crashes: 0, ...(remembered as object) },
+      { ...freshMemory({ desired: null, stampS: undefined }), ...(remembered as object) },
     ]),
   );
   const readings = new Map(
