@@ -20,6 +20,9 @@ const FILTERS_MAX = 8;
 
 const PLACES_MAX = 10_000;
 
+/** What the broker says where a second client of the same id ends the connection of the first. */
+const TAKEN_OVER = 'DUPLICATE_CLIENTID';
+
 const FOLLOWED = ['update/accepted', 'update/rejected', 'get/accepted', 'get/rejected', 'delete/accepted'] as const;
 
 export interface WatcherOptions {
@@ -171,7 +174,7 @@ export class Watcher {
   }
 
   #onLifecycle({ payload }: IncomingMessage): void {
-    const { presence, thingOfClient, metrics } = this.#options;
+    const { presence, thingOfClient, metrics, log } = this.#options;
     const event = parseLifecycleEvent(payload);
     if (!event.ok) {
       metrics.count('shadow_quarantined_messages_total', { reason: event.problem.code });
@@ -180,6 +183,11 @@ export class Watcher {
     const thingName = thingOfClient(event.value.clientId);
     if (thingName === undefined) return;
     const { type, version, reason } = event.value;
+    if (type === 'disconnected' && reason === TAKEN_OVER) {
+      // Once it is a device that came back before it was missed; again and again it is two devices of one identity.
+      metrics.count('shadow_takeovers_total');
+      log.warn({ thingName }, 'another connection took over the client id of a thing');
+    }
     presence.hear(thingName, type === 'connected' ? { type, version } : { type, version, reason });
   }
 

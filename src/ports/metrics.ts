@@ -19,6 +19,7 @@ export const COUNTERS = {
   shadow_messages_total: { labels: ['direction', 'kind', 'outcome'], help: 'MQTT messages handled.' },
   shadow_stale_messages_total: { labels: ['kind'], help: 'Messages older than the view, dropped.' },
   shadow_quarantined_messages_total: { labels: ['reason'], help: 'Messages that could not be read.' },
+  shadow_takeovers_total: { labels: [], help: 'Connections of things ended by a second client of the same id.' },
   shadow_version_resets_total: { labels: [], help: 'New incarnations noticed: deletions and resets of the version.' },
   shadow_direct_requests_total: {
     labels: ['purpose'],

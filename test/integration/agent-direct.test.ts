@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SeededRandom } from '../../simulators/time/seeded-random.ts';
+import { epochMs } from '../../src/core/brand.ts';
 import { AgentWorld } from '../support/agent-world.ts';
 import { DirectSender } from '../support/direct-sender.ts';
 import { killWhileCommandsFlow } from '../support/direct-kills.ts';
@@ -127,6 +128,29 @@ test('I4 while commands flow and the agent is killed 20 times: no double effect,
   expect(order).toEqual([...new Set(order)].sort((a, b) => a - b));
   expect(report.answers['succeeded']).toBeGreaterThan(5); // that commands flowed at all
 }, 120_000);
+
+test('D-01, D-02: a captured request has one effect, and after a factory reset none once it has expired', async () => {
+  world.start();
+  await world.connected(sender);
+  const issuedAt = epochMs(Date.now());
+  const captured = { id: 'c1', name: 'once', issuedAt, expiresAt: epochMs(issuedAt + 300_000) };
+  const answer = await sender.send(captured);
+  await sender.ask(captured);
+  await eventually(() => sender.finals('c1').length === 2);
+  expect(sender.finals('c1')).toEqual([answer, answer]);
+  expect(world.ran('once')).toEqual(['c1']);
+
+  await world.kill();
+  rmSync(world.path('state'), { recursive: true });
+  world.cloud.control.advance(400_000);
+  world.start();
+  await eventually(async () => {
+    await sender.ask(captured);
+    return sender.finals('c1').length > 2;
+  });
+  expect(sender.finals('c1').at(-1)).toMatchObject({ status: 'rejected', problem: { code: 'expired' } });
+  expect(world.ran('once')).toEqual(['c1']);
+});
 
 function statusOf(pid: string): string {
   try {

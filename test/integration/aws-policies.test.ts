@@ -14,6 +14,7 @@ import type { ShadowName } from '../../src/core/brand.ts';
 import { NO_MODEL } from '../../src/core/model/model.ts';
 import { SILENT } from '../../src/ports/log.ts';
 import { eventually } from '../support/eventually.ts';
+import { MqttProbe } from '../support/mqtt-probe.ts';
 import { TestHardware, thing } from '../support/test-device.ts';
 
 /** The policies that we publish are enough for what the programs do, and not more than that. */
@@ -152,4 +153,49 @@ test('A-03, A-07, A-11: a device cannot be another thing, follow it, speak for i
   }
   await heater.value.stop();
   expect(cloud.document('lamp')).toBeUndefined();
+});
+
+test('D-03, D-04: a device can neither command another one nor hear what that one is told', async () => {
+  const ports = { clock: new SystemClock(), random: new SystemRandom(), log: SILENT };
+  const heater = mqttTransport({ url: cloud.mqttsUrl ?? '', clientId: 'heater', tls: tls('heater') }, ports);
+  if (!heater.ok) throw new Error(heater.problem.message);
+  const lamp = await MqttProbe.connect(cloud.mqttUrl);
+  await lamp.subscribe('cmd/lamp/req', 'cmd/groups/all/req', 'fence');
+  expect(await heater.value.start()).toMatchObject({ ok: true });
+  // A request that was captured elsewhere, or made up.
+  const payload = JSON.stringify({ id: 'c1', name: 'unlock', args: {}, issuedAt: 1, expiresAt: 9e15, attempt: 1 });
+  for (const topic of ['cmd/lamp/req', 'cmd/lamp/resp', 'cmd/heater/req', 'cmd/groups/all/req']) {
+    await eventually(() => heater.value.connected);
+    const result = await heater.value.publish({ topic, payload, qos: 1 });
+    expect(result.ok, topic).toBe(false);
+  }
+  await eventually(() => heater.value.connected);
+  const overheard = await heater.value.subscribe([{ filter: 'cmd/lamp/req', qos: 1 }], () => undefined);
+  expect(overheard).toMatchObject({ problem: { code: 'transport_refused' } });
+  await heater.value.stop();
+  await lamp.publish('fence', 'x');
+  await eventually(() => lamp.heard.some(({ topic }) => topic === 'fence'));
+  expect(lamp.heard.map(({ topic }) => topic)).toEqual(['fence']);
+  await lamp.end();
+});
+
+test('A-05: the will of a device on the topic of another thing is heard by nobody', async () => {
+  const watcher = await MqttProbe.connect(cloud.mqttUrl);
+  const own = '$aws/things/heater/shadow/update';
+  const others = ['$aws/things/lamp/shadow/update', 'cmd/lamp/req', 'shadowctl/presence/lamp'];
+  await watcher.subscribe(...others, own, '$aws/events/presence/disconnected/heater');
+  const { ca, cert, key } = tls('heater');
+  const files = { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key) };
+  for (const [index, topic] of [...others, own].entries()) {
+    const device = await MqttProbe.connect((cloud.mqttsUrl ?? '').replace('127.0.0.1', 'localhost'), {
+      ...{ ...files, clientId: 'heater', rejectUnauthorized: true },
+      will: { topic, payload: Buffer.from('{"state":{"desired":{"open":true}}}'), qos: 1, retain: false },
+    });
+    device.client.stream.destroy();
+    await watcher.body('$aws/events/presence/disconnected/heater', index + 1);
+  }
+  // The one it may leave comes last, and it comes.
+  await watcher.body(own);
+  expect(watcher.heard.map(({ topic }) => topic).filter((topic) => others.includes(topic))).toEqual([]);
+  await watcher.end();
 });

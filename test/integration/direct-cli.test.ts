@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createClient } from '../../src/client/index.ts';
 import type { DirectCommandView } from '../../src/http/views/direct.ts';
 import { DirectDevice } from '../support/direct-device.ts';
+import { fresh } from '../support/fresh.ts';
 import { startSmallWorld, type SmallWorld } from '../support/small-world.ts';
 
 /** Against a real server and the simulated heater, which restarts in the middle of its command. */
@@ -45,13 +46,14 @@ test('a group that is not configured is not there', async () => {
 
 test('the client sends an action, tells its progress, and settles with what the device said', async () => {
   const client = createClient({ url: world.url, author: 'backend' });
-  const door = await DirectDevice.connect(world.mqtt, 'door-9', {
+  const name = fresh('door');
+  const door = await DirectDevice.connect(world.mqtt, name, {
     answer: () => [
       { status: 'in_progress', progress: { percent: 40, text: 'turning' } },
       { status: 'succeeded', result: { open: true } },
     ],
   });
-  const action = client.send('door-9', 'unlock', { visitor: 'Ada' }, { sequence: 'bolt' });
+  const action = client.send(name, 'unlock', { visitor: 'Ada' }, { sequence: 'bolt' });
   const progress: unknown[] = [];
   for await (const each of action) progress.push(each);
   expect(progress).toEqual([{ percent: 40, text: 'turning' }]);

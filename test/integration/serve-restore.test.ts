@@ -55,7 +55,7 @@ const becomes = (id: string, status: string) =>
   eventually(async () => (await statusOf(id)) === status, { withinMs: 30_000, everyMs: 25 });
 
 test(
-  'a server on a restored backup does not write old wishes over newer ones, and judges by the shadow as it is now (F7)',
+  'D-16: a server on a restored backup does not write old wishes over newer ones, and judges by the shadow as it is now (F7)',
   { timeout: 90_000 },
   async () => {
     const [overtaken, queuedThen] = [await create(5), await create(6)];

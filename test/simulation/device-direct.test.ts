@@ -221,15 +221,18 @@ test('H5 what arrives after its expiry is refused without an effect', async () =
   expect(world.answers('c1')).toMatchObject([{ status: 'rejected', problem: { code: 'expired' } }]);
 });
 
-test('H5 a device whose clock was never set judges lateness by service time', async () => {
+test.each([
+  ['H5: a device whose clock was never set', 0],
+  ['D-17: a device whose clock is set back', 1_000],
+])('%s judges lateness by service time', async (_what, afterMs) => {
   const world = new DeviceWorld();
   const bell = new Bell();
-  const unset = {
-    wall: () => 0 as never,
+  const unsound = {
+    wall: () => (world.clock.monotonic() < afterMs ? world.clock.wall() : (0 as never)),
     monotonic: () => world.clock.monotonic(),
     at: world.clock.at.bind(world.clock),
   };
-  await world.boot(new TestHardware({ '/a': 1 }), { clock: unset, offers: { ring: bell.offer() } });
+  await world.boot(new TestHardware({ '/a': 1 }), { clock: unsound, offers: { ring: bell.offer() } });
   await world.run(1_000);
   world.ask({ id: 'late', expiresAt: (world.clock.wall() - 2_000) as never });
   world.ask({ id: 'timely' });
@@ -346,7 +349,7 @@ test.each<[string, (bell: Bell) => Partial<CommandOffer>, object]>([
     () => ({ handler: () => Promise.resolve({ rejected: { code: 'not_running', message: 'x' } }) }),
     { status: 'rejected', problem: { code: 'not_running' } },
   ],
-])('a handler that %s ends its command with a problem and harms no other', async (_what, more, expected) => {
+])('G-13: a handler that %s ends its command with a problem and harms no other', async (_what, more, expected) => {
   const { world, bell } = await running(more(new Bell()));
   world.ask({ id: 'c1' });
   await world.run(50);

@@ -118,6 +118,7 @@ export class ApiWorld {
       modelOf: (ref) => (ref.thingName.includes('heater') && ref.shadowName === undefined ? model : NO_MODEL),
       mappings: [{ things: '*heater*', model, schema: HEATER as unknown as JsonObject }],
     };
+    const metrics = new PrometheusMetrics('test');
     const cloud = new Engine({
       transport: got(
         mqttTransport(
@@ -125,12 +126,11 @@ export class ApiWorld {
           { clock, random, log: SILENT },
         ),
       ),
-      ...{ ledger, clock, random, log, modelOf: models.modelOf },
+      ...{ ledger, clock, random, log, metrics, modelOf: models.modelOf },
       groups: { doors: ['door-1', 'door-2'] },
       ...(access === undefined ? {} : { gate: createPublishGate(access) }),
     });
     got(await cloud.start());
-    const metrics = new PrometheusMetrics('test');
     const server = createHttpServer({
       ...{ cloud, log, models, metrics, hosts: new Set<string>() },
       ...(access === undefined ? {} : { access }),

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { isLoopback } from '../../core/host-port.ts';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { EXIT, type Cli, type ExitCode } from '../cli.ts';
@@ -58,10 +59,18 @@ async function run(options: RunOptions, cli: Cli): Promise<Result<ExitCode>> {
   if (!opened.ok) return opened;
   const { mqttUrl, mqttsUrl, httpUrl, stop } = opened.value;
   if (options.broker !== undefined) cli.output.talk(OUTSIDE);
+  const open = [...(options.broker === undefined ? [mqttUrl] : []), httpUrl].filter(isReachable);
+  if (open.length > 0)
+    cli.output.talk(`${cli.output.talkColor.bold('Open to everybody')}: ${open.join(', ')}. ${OPEN}`);
   cli.ready({ mqtt: mqttUrl, ...(mqttsUrl === undefined ? {} : { mqtts: mqttsUrl }), http: httpUrl });
   await cli.untilStopped();
   await stop();
   return ok(EXIT.ok);
+}
+
+/** From other machines than this one. */
+function isReachable(url: string): boolean {
+  return !isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ''));
 }
 
 async function simulatorOptions(options: RunOptions): Promise<Result<SimulatorOptions>> {
@@ -152,6 +161,9 @@ async function textFile(path: string): Promise<Result<string>> {
     return fail(problem('invalid_config', 'the file cannot be read', { at: path, cause }));
   }
 }
+
+const OPEN =
+  'Whoever reaches it reads and writes every shadow and steers this cloud. It is for development: use --mqtts with --policies for others, and a loopback address for the rest.';
 
 const OUTSIDE =
   'this broker is not ours: no lifecycle events, policies, quotas, cuts and kept sessions (docs/SHADOW-SERVICE.md)';

@@ -1,6 +1,7 @@
 import type { FieldPointer } from '../brand.ts';
 import type { Command } from '../command/command.ts';
 import { outcomeFor, type DeviceWord } from '../command/judge.ts';
+import { objectFromLeaves, valueAt } from '../json/json-pointer.ts';
 import type { Model } from '../model/model.ts';
 import type { Presence } from '../presence/presence.ts';
 import { markAt, sourceOf, type ShadowView } from '../view/view.ts';
@@ -23,8 +24,16 @@ export interface Cause {
   readonly detail?: NonNullable<DriftEntry['detail']>;
 }
 
-/** The device's own word first, then what versions prove, then what presence suggests. */
+/**
+ * The device's own word first, then what versions prove, then what presence suggests. Where none of them says more, a
+ * value that the model does not allow is named as such.
+ */
 export function causeOf(facts: CauseFacts): Cause {
+  const found = causeByWordOrVersion(facts);
+  return found.detail === undefined ? { ...found, ...invalidReport(facts) } : found;
+}
+
+function causeByWordOrVersion(facts: CauseFacts): Cause {
   const { field, view, word, presence, model } = facts;
   const desired = markAt(view.marks.desired, field);
   const desiredVersion = desired?.[1] ?? 0;
@@ -57,6 +66,15 @@ export function causeOf(facts: CauseFacts): Cause {
     return { cause: 'never_delivered' };
   }
   return { cause: presence.state === 'online' ? 'stuck' : 'unknown' };
+}
+
+function invalidReport({ field, view, model }: CauseFacts): Pick<Cause, 'detail'> {
+  const value = valueAt(view.state.reported, field);
+  if (value === undefined || !model.knows(field)) return {};
+  const [violation] = model.violations(objectFromLeaves([[field, value]]));
+  if (violation === undefined) return {};
+  const message = violation.field === field ? violation.message : 'an object, where the model has a single value';
+  return { detail: { code: 'invalid_report', message } };
 }
 
 /** What an ended command says of a field that no longer differs. */

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { MqttProbe } from '../../support/mqtt-probe.ts';
+import { startShadowctl } from '../../support/shadowctl.ts';
 import { temporaryFolder, type TemporaryFolder } from '../../support/temporary-folder.ts';
 
 const MAIN = new URL('../../../dist/src/cli/main.js', import.meta.url).pathname;
@@ -138,6 +139,21 @@ test('the verbs look into a running cloud and bend it, and it stops in order', a
   sim.child.kill('SIGTERM');
   expect(await once(sim.child, 'exit')).toEqual([0, null]);
   expect((await shadowctl('sim', 'list', ...at)).code).toBe(7);
+});
+
+test('G-12: it listens on loopback unless told otherwise, and then says what that means', async () => {
+  const told = async (...args: string[]): Promise<string> => {
+    const sim = startShadowctl(['sim', '--http', '127.0.0.1:0', ...args]);
+    children.push(sim.process);
+    await eventually(() => sim.stderr().includes('ready'), { withinMs: 60_000 });
+    sim.process.kill('SIGTERM');
+    return (await sim.ended).stderr;
+  };
+  expect(await told('--mqtt', '127.0.0.1:0')).not.toContain('Open to everybody');
+  expect(await told('--mqtt', '0.0.0.0:0')).toMatch(/Open to everybody: mqtt:\/\/0\.0\.0\.0:\d+\. Whoever reaches it/);
+  expect((await shadowctl('sim', '--help')).stdout).toMatch(
+    /default:\s+"127\.0\.0\.1:1883"[^]*default:\s+"127\.0\.0\.1:8081"/,
+  );
 });
 
 test('usage, configuration and a taken port exit with 2 and say what to do', async () => {

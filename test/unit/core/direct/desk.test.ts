@@ -238,7 +238,7 @@ test('a result stands in the command, not in its history again', () => {
   expect(told.seen.get(id)?.result).toHaveLength(50_000);
 });
 
-test('progress takes a bounded number of lines, and the newest is known', () => {
+test('D-13: progress takes a bounded number of lines, and the newest is known', () => {
   const told = new Told();
   const id = told.create(1, { applyWithinMs: 10_000_000, expiresInMs: 10_000_000 });
   told.published(id);
