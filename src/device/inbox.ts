@@ -5,23 +5,18 @@ import type { GetAccepted, ShadowMessage, UpdateAccepted } from '../protocol/sha
 
 /** A parsed message as the event it means to the device, or undefined where it means nothing. */
 export function eventOf(message: ShadowMessage): ShadowEvent | undefined {
-  const token = message.clientToken === undefined ? {} : { clientToken: message.clientToken };
+  const { clientToken } = message;
   switch (message.kind) {
     case 'get/accepted':
-      return {
-        type: 'document',
-        ...token,
-        view: viewOf(message),
-        ...(message.timestamp === undefined ? {} : { timestampS: message.timestamp }),
-      };
+      return { type: 'document', clientToken, view: viewOf(message), timestampS: message.timestamp };
     case 'get/rejected':
-      return { type: 'get_rejected', ...token, code: message.code };
+      return { type: 'get_rejected', clientToken, code: message.code };
     case 'update/accepted':
       return { type: 'accepted', patch: patchOf(message) };
     case 'update/delta':
-      return { type: 'delta', ...token, version: message.version };
+      return { type: 'delta', clientToken, version: message.version };
     case 'update/rejected':
-      return { type: 'update_rejected', ...token, code: message.code, message: message.message };
+      return { type: 'update_rejected', clientToken, code: message.code, message: message.message };
     case 'delete/accepted':
       return { type: 'deleted', version: message.version };
     case 'update/documents':
@@ -31,22 +26,16 @@ export function eventOf(message: ShadowMessage): ShadowEvent | undefined {
 }
 
 function viewOf({ state, metadata, version }: GetAccepted): DeviceView {
-  return {
-    version,
-    ...(state.desired === undefined ? {} : { desired: state.desired }),
-    ...(metadata.desired === undefined ? {} : { stamps: metadata.desired }),
-    ...(state.reported === undefined ? {} : { reported: state.reported }),
-  };
+  return { version, desired: state.desired, stamps: metadata.desired, reported: state.reported };
 }
 
 function patchOf({ state, metadata, version, clientToken, timestamp }: UpdateAccepted): AcceptedPatch {
-  const both = state.cleared === true ? { desired: null, reported: null } : state;
-  const stampS = newestStampS(metadata.desired) ?? timestamp;
+  const cleared = state.cleared === true ? null : undefined;
   return {
     version,
-    ...(clientToken === undefined ? {} : { clientToken }),
-    ...(both.desired === undefined ? {} : { desired: both.desired }),
-    ...(both.reported === undefined ? {} : { reported: both.reported }),
-    ...(stampS === undefined ? {} : { stampS }),
+    clientToken,
+    desired: cleared ?? state.desired,
+    reported: cleared ?? state.reported,
+    stampS: newestStampS(metadata.desired) ?? timestamp,
   };
 }

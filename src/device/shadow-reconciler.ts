@@ -55,6 +55,8 @@ const WRITTEN = Promise.resolve();
 export class ShadowReconciler {
   readonly #options: ShadowReconcilerOptions;
   readonly #hosts: ReadonlyMap<string, AdapterHost>;
+  /** Which adapter drives a field. One map for all passes, by which they know again what they asked before. */
+  readonly #owned: ReadonlyMap<FieldPointer, string>;
   #state: ShadowState;
   #memory: Memory = new Map();
   #intent: readonly FieldPointer[] | undefined;
@@ -75,6 +77,7 @@ export class ShadowReconciler {
         new AdapterHost({ adapter, clock, log, limits, onLateEnd: () => this.handle({ type: 'call_settled' }) }),
       ]),
     );
+    this.#owned = new Map(adapters.flatMap(({ name, fields }) => fields.map((field) => [field, name] as const)));
     this.#state = this.#restored(options.record);
   }
 
@@ -189,10 +192,10 @@ export class ShadowReconciler {
 
   /** Made for each pass: passes are rare, and thousands of devices would hold on to theirs. */
   #passContext(): PassContext {
-    const { adapters, model, limits, clock, random, log, failpoint } = this.#options;
+    const { model, limits, clock, random, log, failpoint } = this.#options;
     return {
       hosts: this.#hosts,
-      owned: new Map(adapters.flatMap(({ name, fields }) => fields.map((field) => [field, name] as const))),
+      owned: this.#owned,
       model,
       limits,
       clock,

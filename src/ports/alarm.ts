@@ -14,14 +14,16 @@ export class Alarm {
 
   /** At `due` and at no other time; undefined: not at all. */
   at(due: MonotonicMs | undefined): void {
-    if (due === this.#set?.due) return;
-    this.cancel();
-    if (due === undefined) return;
+    const before = this.#set;
+    if (due === before?.due) return;
+    if (due === undefined) return this.cancel();
     const cancel = this.#clock.at(due, () => {
       this.#set = undefined;
       this.#ring();
     });
     this.#set = { due, cancel };
+    // Only now: a clock without any timer in between would let go of its own and set it again.
+    before?.cancel();
   }
 
   /** At `due` or before: for those to whom a look too early costs nothing but the look. */

@@ -60,7 +60,7 @@ export async function dryRun(agent: Agent): Promise<Result<readonly PlannedField
 
 interface Answer {
   readonly view?: DeviceView;
-  readonly timestampS?: number;
+  readonly timestampS?: number | undefined;
 }
 
 async function ask(transport: Transport, ref: ShadowRef, { clock }: Agent): Promise<Result<Answer>> {

@@ -21,7 +21,10 @@ export function modelEqual({
 }): boolean {
   if (reported === undefined) return false;
   if (typeof desired === 'number' && typeof reported === 'number') {
-    return desired === reported || distance({ desired, reported }) <= slack(desired, annotations);
+    if (desired === reported) return true;
+    const { tolerance, step } = annotations;
+    if (tolerance === undefined && step === undefined) return false;
+    return distance({ desired, reported }) <= slack(desired, annotations);
   }
   if (annotations.unordered === true && Array.isArray(desired) && Array.isArray(reported)) {
     return sameMultiset(desired as JsonArray, reported as JsonArray);

@@ -1,7 +1,8 @@
 import { askNow, newIncarnation } from './asking.ts';
 import { reportAccepted } from './reporting.ts';
 import type { ShadowEvent } from './shadow-event.ts';
-import type { Talk } from './talk.ts';
+import type { ShadowState } from './shadow-state.ts';
+import type { NextContext, Talk } from './talk.ts';
 import { advanced, type AcceptedPatch } from './view.ts';
 
 /** Following the document from patch to patch: in order, and by a get where one is missing. */
@@ -73,11 +74,20 @@ function wokenBy(talk: Talk, { version, clientToken, desired, reported }: Accept
   if (reported !== undefined) talk.want('look');
 }
 
+type Delta = Extract<ShadowEvent, { type: 'delta' }>;
+
+/** A delta that wakes nobody: our own reports cause deltas too (R61, R106), and most come after the `accepted` that woke us. */
+export function isOldTale(
+  { woken }: ShadowState,
+  { version, clientToken }: Delta,
+  { tokenPrefix }: NextContext,
+): boolean {
+  return version <= woken || clientToken?.startsWith(tokenPrefix) === true;
+}
+
 /** A wake-up call, no more: what is desired says the document. */
-export function delta(talk: Talk, { version, clientToken }: Extract<ShadowEvent, { type: 'delta' }>): void {
+export function delta(talk: Talk, { version }: Delta): void {
   const draft = talk.draft;
-  // Our own reports cause deltas too (R61, R106).
-  if (talk.isOurs(clientToken) || version <= draft.woken) return;
   if (draft.synced && draft.view !== undefined && version <= draft.view.version) {
     draft.woken = version;
     return talk.want('answer');

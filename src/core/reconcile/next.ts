@@ -1,11 +1,11 @@
 import { unreachable } from '../assert.ts';
 import { askDue, askNow } from './asking.ts';
-import { accepted, deleted, delta } from './following.ts';
+import { accepted, deleted, delta, isOldTale } from './following.ts';
 import { document, getRejected } from './got-document.ts';
 import { localChange, lookAtLocalChange, passEnded, startPass } from './passes.ts';
 import { reportUnanswered, tryReport, updateRejected } from './reporting.ts';
 import type { ShadowEvent } from './shadow-event.ts';
-import type { ShadowState, TimerName } from './shadow-state.ts';
+import type { ShadowEffect, ShadowState, TimerName } from './shadow-state.ts';
 import { Talk, type NextContext, type Step } from './talk.ts';
 
 /**
@@ -17,12 +17,15 @@ import { Talk, type NextContext, type Step } from './talk.ts';
  * Silence    Without a wake-up call, and with nothing new to say, nothing is sent.
  */
 export function next(state: ShadowState, event: ShadowEvent, context: NextContext): Step {
+  if (event.type === 'delta' && isOldTale(state, event, context)) return { state, effects: NOTHING };
   const talk = new Talk(state, context);
   take(talk, event);
   startPass(talk);
   tryReport(talk);
   return talk.step();
 }
+
+const NOTHING: readonly ShadowEffect[] = [];
 
 function take(talk: Talk, event: ShadowEvent): void {
   switch (event.type) {

@@ -1,6 +1,6 @@
 import type { FieldPointer } from '../brand.ts';
 import { isJsonObject, member, objectFrom, type JsonObject, type JsonValue } from '../json/json.ts';
-import { valueAt, withValueAt } from '../json/json-pointer.ts';
+import { objectFromLeaves, valueAt } from '../json/json-pointer.ts';
 import { modelEqual } from '../model/model-equal.ts';
 import type { FieldValue, Model } from '../model/model.ts';
 import { jsonBytes } from '../shadow/limits.ts';
@@ -43,7 +43,7 @@ export type Trimmed = 'messages' | 'details' | 'entries' | 'values';
 export function buildReport(input: ReportInput): Report | undefined {
   const values = valueChanges(input);
   for (const trim of TRIMS) {
-    const states = new Map([...trim.states(input.states)]);
+    const states = new Map(trim.states(input.states));
     const kept = trim.values ? fitting(values, states, input) : values;
     const patch = patchOf(kept, states, input);
     if (patch === undefined) return undefined;
@@ -148,18 +148,21 @@ function patchOf(
   if (fields !== undefined) ours.push(['fields', fields]);
   const news = values.length > 0 || fields !== undefined || newModel;
   if (!news && !must) return undefined;
-  let patch: JsonObject = objectFrom([]);
-  for (const { field, value } of values) patch = withValueAt(patch, field, value);
   // With nothing new to say a wake-up is still answered, if only by repeating the version.
-  const said = ours.length > 0 ? objectFrom(ours) : must ? objectFrom([['version', version]]) : undefined;
-  return said === undefined ? patch : withValueAt(patch, `/${RECONCILER}` as FieldPointer, said);
+  if (ours.length === 0 && must) ours.push(['version', version]);
+  const leaves = values.map(({ field, value }): [FieldPointer, JsonValue] => [field, value]);
+  if (ours.length > 0) leaves.push([OURS, objectFrom(ours)]);
+  return objectFromLeaves(leaves);
 }
+
+const OURS = `/${RECONCILER}` as FieldPointer;
 
 function fieldsPatch(
   before: JsonObject | undefined,
   states: ReadonlyMap<FieldPointer, FieldState>,
 ): JsonObject | undefined {
   const raw = before === undefined ? undefined : member(before, 'fields');
+  if (raw === undefined && states.size === 0) return undefined;
   const known = isJsonObject(raw) ? raw : objectFrom([]);
   const wanted = objectFrom([...states].map(([field, state]) => [field, fieldStateAsJson(state)]));
   const patch = mergePatch(known, wanted);

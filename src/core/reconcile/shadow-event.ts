@@ -9,17 +9,17 @@ export type ShadowEvent =
   | { readonly type: 'down' }
   | {
       readonly type: 'document';
-      readonly clientToken?: ClientToken;
+      readonly clientToken?: ClientToken | undefined;
       readonly view: DeviceView;
       /** Whole seconds of service time. */
-      readonly timestampS?: number;
+      readonly timestampS?: number | undefined;
     }
-  | { readonly type: 'get_rejected'; readonly clientToken?: ClientToken; readonly code: number }
+  | { readonly type: 'get_rejected'; readonly clientToken?: ClientToken | undefined; readonly code: number }
   | { readonly type: 'accepted'; readonly patch: AcceptedPatch }
-  | { readonly type: 'delta'; readonly version: number; readonly clientToken?: ClientToken }
+  | { readonly type: 'delta'; readonly version: number; readonly clientToken?: ClientToken | undefined }
   | {
       readonly type: 'update_rejected';
-      readonly clientToken?: ClientToken;
+      readonly clientToken?: ClientToken | undefined;
       readonly code: number;
       readonly message: string;
     }

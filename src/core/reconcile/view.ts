@@ -7,44 +7,34 @@ import { newestStampS } from './plan.ts';
 /** The shadow as the device knows it, at one version. */
 export interface DeviceView {
   readonly version: number;
-  readonly desired?: JsonObject;
+  readonly desired?: JsonObject | undefined;
   /** Metadata of desired: when each wish was written, by service time. */
-  readonly stamps?: JsonObject;
-  readonly reported?: JsonObject;
+  readonly stamps?: JsonObject | undefined;
+  readonly reported?: JsonObject | undefined;
 }
 
 /** An accepted update of anybody: the patch of exactly one version. */
 export interface AcceptedPatch {
   readonly version: number;
-  readonly clientToken?: ClientToken;
+  readonly clientToken?: ClientToken | undefined;
   /** Null removes the section. */
-  readonly desired?: JsonObject | null;
-  readonly reported?: JsonObject | null;
-  readonly stampS?: number;
+  readonly desired?: JsonObject | null | undefined;
+  readonly reported?: JsonObject | null | undefined;
+  readonly stampS?: number | undefined;
 }
 
 /** The view one version on. Patches apply in order only: the caller sees to it that `version` is the next one. */
 export function advanced(view: DeviceView, patch: AcceptedPatch): DeviceView {
-  const reported = patch.reported === undefined ? view.reported : mergeSection(view.reported, patch.reported);
-  const sections = desiredAfter(view, patch);
-  return { version: patch.version, ...sections, ...(reported === undefined ? {} : { reported }) };
-}
-
-function desiredAfter(
-  { desired: before, stamps }: DeviceView,
-  { desired: patch, stampS }: AcceptedPatch,
-): Pick<DeviceView, 'desired' | 'stamps'> {
-  if (patch === undefined) {
-    return { ...(before === undefined ? {} : { desired: before }), ...(stamps === undefined ? {} : { stamps }) };
-  }
-  const desired = mergeSection(before, patch);
-  if (desired === undefined) return {};
-  const metadata = mergeMetadata({
-    metadata: stamps,
-    before,
+  const { desired: wished, reported: told, stampS, version } = patch;
+  const reported = told === undefined ? view.reported : mergeSection(view.reported, told);
+  if (wished === undefined) return { version, desired: view.desired, stamps: view.stamps, reported };
+  const desired = mergeSection(view.desired, wished);
+  const stamps = mergeMetadata({
+    metadata: view.stamps,
+    before: view.desired,
     after: desired,
-    patch,
-    stamp: { timestamp: stampS ?? newestStampS(stamps) ?? 0 },
+    patch: wished,
+    stamp: { timestamp: stampS ?? newestStampS(view.stamps) ?? 0 },
   });
-  return { desired, ...(metadata === undefined ? {} : { stamps: metadata }) };
+  return { version, desired, stamps, reported };
 }
