@@ -18,7 +18,7 @@ import { median, percentile, spread } from './support/statistics.ts';
  * The SQLite ledger beside an append log with the same group commit, both durable (FULL sync / fdatasync).
  *
  *   load   commits a second at 1, 100 and 1,000 outstanding, and the latency of one
- *   scale  cost of a commit while 1,000 to 1,000,000 commands are pending
+ *   scale  cost of a commit while 1,000 to 1,000,000 commands are pending, one on each shadow
  *   start  from opening to knowing every open shadow: 100,000 pending of 1,000,000 commands
  */
 
@@ -114,7 +114,7 @@ async function compareLoad(quick: boolean): Promise<void> {
  */
 async function filled(
   path: string,
-  { from, to, pending }: { from: number; to: number; pending: number },
+  { from, to, pending, things }: { from: number; to: number; pending: number; things: number },
 ): Promise<SqliteLedger> {
   const opened = openDatabase(Sqlite, { path });
   if (!opened.ok) throw new Error(opened.problem.message);
@@ -123,8 +123,8 @@ async function filled(
   const writer = new BatchWriter(database, path);
   for (let number = from; number < to; number += FILL) {
     const commits = Array.from({ length: Math.min(FILL, to - number) }, (_, index) => {
-      const life = lifeOf(number + index, THINGS);
-      return number + index < to - pending ? life.flat(2) : (life[0] ?? []).flat();
+      const life = lifeOf(number + index, things);
+      return (number + index < to - pending ? life.flat() : accepted(life)).flat();
     });
     const failed = writer.store(commits).find(({ ok }) => !ok);
     if (failed !== undefined) throw new Error(JSON.stringify(failed));
@@ -136,60 +136,76 @@ async function filled(
   return ledger.value;
 }
 
+/** Until the service has it and the device is waited for: this is how nearly all pending commands are. */
+function accepted([created = [], [sent = []] = []]: ReturnType<typeof lifeOf>): readonly Changes[] {
+  return [...created, sent];
+}
+
 const FILL = 5_000;
 const THINGS = 20_000;
 
-/** CPU time of the main operations while so many commands are pending; what they touch lies all over the file. */
+/**
+ * CPU time of the main operations while so many commands are pending, one on each shadow; what they touch lies all over
+ * the file. `cold`: right after opening, when no page is in memory; `warm`: after a thousand of each.
+ */
 async function scale(largest: number): Promise<void> {
   await inFolder(async (folder) => {
     const path = join(folder, 'ledger.sqlite');
-    const used = new Set<number>();
+    const ended = new Set<number>();
     let filledTo = 0;
     let fresh = 10_000_000;
     const first: Record<string, number> = {};
     for (const size of [1_000, 10_000, 100_000, 1_000_000].filter((each) => each <= largest)) {
-      const store = await filled(path, { from: filledTo, to: size, pending: size });
+      const store = await filled(path, { from: filledTo, to: size, pending: size - filledTo, things: Infinity });
       filledTo = size;
+      const anyOf = (): number => Math.floor(Math.random() * size);
       const anyOld = (): number => {
         for (;;) {
-          const number = Math.floor(Math.random() * size);
-          if (!used.has(number)) return number;
+          const number = anyOf();
+          if (!ended.has(number)) return number;
         }
       };
       const work = {
-        'new command': () => commitAll(store, lifeOf(fresh++, THINGS)[0] ?? []),
-        'step of an old one': () => {
+        'new command, accepted': () => commitAll(store, accepted(lifeOf((fresh += 7_919), size))),
+        'success of an old one': () => {
           const number = anyOld();
-          used.add(number);
-          return commitAll(store, lifeOf(number, THINGS)[1] ?? []);
+          ended.add(number);
+          return commitAll(store, (lifeOf(number, Infinity)[1] ?? []).slice(1));
         },
-        'read of a shadow': () => store.shadow({ thingName: `thing-${anyOld() % THINGS}` as ThingName }),
+        'read of a shadow': () => store.shadow({ thingName: `thing-${anyOf()}` as ThingName }),
       };
-      if (size === 1_000) for (const once of Object.values(work)) for (let warm = 0; warm < 200; warm++) await once();
-      for (const [name, once] of Object.entries(work)) {
-        const costs: number[] = [];
-        for (let round = 0; round < 5; round++) {
-          const cpu = process.cpuUsage();
-          await Promise.all(Array.from({ length: 50 }, () => once()));
-          const { user, system } = process.cpuUsage(cpu);
-          costs.push((user + system) / 50);
+      for (const state of ['cold', 'warm']) {
+        for (const [name, once] of Object.entries(work)) {
+          const costs: number[] = [];
+          for (let round = 0; round < 5; round++) costs.push(await cpuEach(50, once));
+          const cost = median(costs);
+          const what = `${name}, ${state}`;
+          first[what] ??= cost;
+          const ratio = (cost / (first[what] ?? cost)).toFixed(2);
+          say(
+            `scale ${String(size).padStart(8)} pending  ${what.padEnd(30)} ${cost.toFixed(1).padStart(6)} us CPU (${spread(costs, 1)}), ${ratio} x of the smallest`,
+          );
         }
-        const cost = median(costs);
-        first[name] ??= cost;
-        say(
-          `scale ${String(size).padStart(8)} pending  ${name.padEnd(18)} ${cost.toFixed(1).padStart(6)} us CPU (${spread(costs, 1)}), ${(cost / (first[name] ?? cost)).toFixed(2)} x of the smallest`,
-        );
+        if (size > 1_000) for (const once of Object.values(work)) await cpuEach(1_000, once);
       }
       await store.close();
     }
   });
 }
 
+/** Microseconds of CPU time, all at once. */
+async function cpuEach(count: number, once: () => Promise<unknown>): Promise<number> {
+  const before = process.cpuUsage();
+  await Promise.all(Array.from({ length: count }, () => once()));
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / count;
+}
+
 /** Opening, integrity check included as in production, until every shadow with an open command is known. */
 async function start(commands: number, pending: number): Promise<void> {
   await inFolder(async (folder) => {
     const path = join(folder, 'ledger.sqlite');
-    const store = await filled(path, { from: 0, to: commands, pending });
+    const store = await filled(path, { from: 0, to: commands, pending, things: THINGS });
     const { ledgerBytes } = store.files();
     await store.close();
     const times: number[] = [];
