@@ -4,7 +4,11 @@ import { modelWith } from '../support/command-fixtures.ts';
 import { CloudWorld, deaf, obedient, plain } from '../support/cloud-world.ts';
 import { got } from '../support/cloud.ts';
 
-/** Shadow semantics: the faults of group B that concern the server. */
+/**
+ * Shadow semantics: the faults of group B that concern the server. B6 (a report that meets a version conflict) is the
+ * device's: `test/simulation/device-faults.test.ts`. B12, B13 and half a surrogate pair at the edge:
+ * `test/integration/api/attacks.test.ts`.
+ */
 
 let world: CloudWorld;
 
@@ -234,12 +238,14 @@ describe('B11 more than 8 KB', () => {
   });
 });
 
-describe('B12, B13, B15 what cannot be a wish is refused before it is stored', () => {
+describe('B12, B13, B15, B18 what cannot be a wish is refused before it is stored', () => {
   const tests: [string, Record<string, unknown>, string][] = [
     ['too deep', { a: { b: { c: { d: { e: { f: { g: { h: { i: 1 } } } } } } } } }, 'too_deep'],
     ['null in an array', { a: [1, null] }, 'invalid_request'],
     ["the device's own member", { reconciler: { version: 1 } }, 'invalid_request'],
     ['nothing', {}, 'invalid_request'],
+    ['B18 a whole number that loses digits on the way', { serial: 2 ** 53 }, 'invalid_request'],
+    ['B18 one in an array', { serials: [1, [-(2 ** 60)]] }, 'invalid_request'],
   ];
   test.each(tests)('%s', async (_what, patch, code) => {
     const refused = await world.cloud.create({
@@ -309,6 +315,72 @@ test('B17 a lossy value within the tolerance of the model is a success', async (
   await world.report('heater', { targetC: Math.fround(21.3) });
 
   expect((await world.command(command.id)).status).toBe('succeeded');
+});
+
+describe('B18 a value that does not come back as it was sent', () => {
+  test.each([
+    ['minus zero as zero', -0, 0],
+    ['a whole number with a point', 21, 21.0],
+    ['letters that are no ASCII', 'Grüße \u{1F321}', 'Grüße \u{1F321}'],
+  ])('%s is the same value', async (_what, sent, shown) => {
+    const command = await world.create('lamp', { value: sent });
+    await world.report('lamp', { value: shown });
+    expect((await world.command(command.id)).status).toBe('succeeded');
+  });
+
+  test.each([
+    ['a number as text', 21, '21'],
+    ['letters put together in another way', '\u00fc', 'u\u0308'],
+    ['capitals', 'ECO', 'eco'],
+  ])('%s is another value: no success, one drift entry, and nobody loops', async (_what, sent, shown) => {
+    const command = await world.create('lamp', { value: sent }, { applyWithinMs: 20_000, onEnd: 'keep' });
+    await world.report('lamp', { value: shown });
+    const updates = world.updates.length;
+    await world.advance(60_000);
+    expect((await world.command(command.id)).status).toBe('timed_out');
+    expect(world.updates.length - updates).toBeLessThan(8);
+    const drift = got(await world.cloud.drift({}, { limit: 9 })).items;
+    expect(drift).toMatchObject([{ field: '/value', desired: sent, reported: shown, flaps: 0 }]);
+  });
+});
+
+describe('B20 two shadows of one thing', () => {
+  test('a command on each ends on its own, whatever becomes of the other and in whatever order they are told', async () => {
+    const network = await world.create('hub/network', { ssid: 'new' });
+    const mqtt = await world.create('hub/mqtt', { host: 'new' }, { applyWithinMs: 20_000 });
+
+    await world.report('hub/mqtt', { host: 'old' });
+    await world.report('hub/network', { ssid: 'new' });
+    expect((await world.command(network.id)).status).toBe('succeeded');
+    await world.advance(60_000);
+
+    expect((await world.command(mqtt.id)).status).toBe('timed_out');
+    expect((await world.command(network.id)).status).toBe('succeeded');
+  });
+
+  test('versions of one are never held against the other', async () => {
+    for (let level = 0; level < 5; level += 1) await world.report('hub/network', { level });
+    const mqtt = await world.create('hub/mqtt', { host: 'new' });
+    expect((await world.command(mqtt.id)).version).toBe(1);
+    await world.report('hub/mqtt', { host: 'new' });
+    expect((await world.command(mqtt.id)).status).toBe('succeeded');
+  });
+});
+
+test.each([
+  [true, 'succeeded', 0],
+  [false, 'timed_out', 1],
+] as const)('B21 an array that comes back sorted, declared unordered: %s, has %s', async (unordered, status, drift) => {
+  await world.stop();
+  world = new CloudWorld({ modelOf: () => modelWith(unordered ? { '/days': { unordered } } : {}) });
+  await world.start();
+  const command = await world.create('heater', { days: ['tu', 'mo'] }, { applyWithinMs: 20_000, onEnd: 'keep' });
+
+  await world.report('heater', { days: ['mo', 'tu'] });
+  await world.advance(60_000);
+
+  expect((await world.command(command.id)).status).toBe(status);
+  expect(got(await world.cloud.driftCounts({})).fields).toBe(drift);
 });
 
 test('B22 a field removed from desired that the device goes on reporting is no drift', async () => {

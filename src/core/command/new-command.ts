@@ -1,7 +1,7 @@
 import type { Grant } from '../access/access.ts';
 import { epochMs, type CommandId, type EpochMs } from '../brand.ts';
 import { leavesOf } from '../json/json-pointer.ts';
-import type { JsonObject } from '../json/json.ts';
+import type { JsonObject, JsonValue } from '../json/json.ts';
 import { member } from '../json/json.ts';
 import type { Model } from '../model/model.ts';
 import { problem } from '../problem.ts';
@@ -105,6 +105,11 @@ function flawOf(wish: Wish, leaves: ReturnType<typeof leavesOf>, now: EpochMs): 
   if (deep !== undefined) return problem('too_deep', `deeper than ${DEPTH_MAX} levels`, { at: deep[0] });
   const nulls = leaves.find(([, value]) => Array.isArray(value) && holdsNull(value));
   if (nulls !== undefined) return problem('invalid_request', 'arrays cannot hold null (R26)', { at: nulls[0] });
+  const vague = leaves.find(([, value]) => holdsVague(value));
+  if (vague !== undefined) {
+    const why = 'a whole number beyond 2^53 does not arrive as it was sent (I-JSON): use a string';
+    return problem('invalid_request', why, { at: vague[0] });
+  }
   if (!isLength(wish.applyWithinMs))
     return problem('invalid_request', 'applyWithinMs is a whole number above 0', { at: '/applyWithinMs' });
   if (!isLength(wish.expiresInMs))
@@ -120,6 +125,13 @@ function flawOf(wish: Wish, leaves: ReturnType<typeof leavesOf>, now: EpochMs): 
   }
   if (wish.author === '') return problem('invalid_request', 'a command has an author', { at: '/author' });
   return undefined;
+}
+
+/** Somebody who reads it as a 64-bit integer would see another number than we do (B18). */
+function holdsVague(value: JsonValue): boolean {
+  if (typeof value === 'number') return Number.isInteger(value) && !Number.isSafeInteger(value);
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).some(holdsVague);
 }
 
 function isLength(value: number | undefined): boolean {
