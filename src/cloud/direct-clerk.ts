@@ -15,6 +15,7 @@ import type {
   CreatedDirectCommand,
   CreateGroupCommand,
 } from './cloud.ts';
+import { childrenOf } from './children.ts';
 import { ended, notFound } from './refusals.ts';
 import type { DirectDesks } from './direct-desks.ts';
 import type { Ids } from './ids.ts';
@@ -65,7 +66,10 @@ export class DirectClerk {
         const command = await this.#find(first);
         if (!command.ok) return command;
         const parentId = command.value.parentId ?? first;
-        return ok({ parentId, group: request.group, total: request.things.length, replayed: true });
+        // As many as the group had then: it may have other members today.
+        const members = await childrenOf(this.#options.ledger, parentId);
+        if (!members.ok) return members;
+        return ok({ parentId, group: request.group, total: members.value.length, replayed: true });
       },
     });
   }

@@ -9,6 +9,7 @@ import { fail, ok, type Result } from '../core/result.ts';
 import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Metrics } from '../ports/metrics.ts';
+import { childrenOf } from './children.ts';
 import type { CreateMany, CreatedMany } from './cloud.ts';
 import type { Desks } from './desks.ts';
 import type { Ids } from './ids.ts';
@@ -24,8 +25,6 @@ export interface FanOutOptions {
   readonly modelOf: (ref: ShadowRef) => Model;
   readonly openPerShadowMax: number;
 }
-
-const CHILDREN_PAGE = 500;
 
 /**
  * One wish for many things: a command each, with one parent, in one commit of the ledger. A crash leaves all of them or
@@ -53,8 +52,9 @@ export class FanOut {
     if (!first.ok) return first;
     const parentId = first.value?.parentId;
     if (parentId === undefined) return fail(problem('command_not_found', 'the commands of that key are gone'));
-    const commands = await this.#childrenOf(parentId);
-    return commands.ok ? ok({ parentId, commands: byShadow(commands.value), replayed: true }) : commands;
+    const children = await childrenOf(this.#options.ledger, parentId);
+    if (!children.ok) return children;
+    return ok({ parentId, commands: byShadow(children.value.filter(isShadowCommand)), replayed: true });
   }
 
   async #create(
@@ -85,18 +85,6 @@ export class FanOut {
     metrics.count('shadow_commands_created_total', { kind: 'shadow' }, commands.length);
     const created = [...commandsIn(stored.value).values()];
     return ok({ parentId, commands: byShadow(created), replayed: false });
-  }
-
-  async #childrenOf(parentId: CommandId): Promise<Result<readonly Command[]>> {
-    const children: Command[] = [];
-    for (let cursor: string | undefined; ;) {
-      const page = { limit: CHILDREN_PAGE, ...(cursor === undefined ? {} : { cursor }) };
-      const found = await this.#options.ledger.commands({ parentId }, page);
-      if (!found.ok) return found;
-      children.push(...found.value.items.filter(isShadowCommand));
-      cursor = found.value.next;
-      if (cursor === undefined) return ok(children);
-    }
   }
 }
 

@@ -176,3 +176,13 @@ test('a command that the ledger refused is not counted as open', async () => {
   expect(await cloud.create(aWish('lamp', { on: true }))).toMatchObject({ ok: false });
   expect(await cloud.health()).toMatchObject({ openCommands: 0 });
 });
+
+test('a repeated request for a group answers with as many members as it had then', async () => {
+  const { cloud } = await engine();
+  const wish = { group: 'hall', name: 'blink', by: { name: 'anna' }, idempotency: { key: 'k', fingerprint: 'same' } };
+  const names = (count: number) => Array.from({ length: count }, (_, index) => `lamp-${index}` as ThingName);
+  const first = got(await cloud.createGroup({ ...wish, things: names(3) }));
+  expect(first).toMatchObject({ total: 3, replayed: false });
+  const again = got(await cloud.createGroup({ ...wish, things: names(5) }));
+  expect(again).toEqual({ ...first, replayed: true });
+});
