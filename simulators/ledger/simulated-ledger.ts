@@ -131,7 +131,7 @@ export function openSimulatedLedger(options: {
     shadow: (ref) => read(() => ledger.shadow(ref)),
     direct: (thingName) => read(() => ledger.direct(thingName)),
     openShadows: (page) => read(() => ledger.openShadows(page)),
-    shadows: (page) => read(() => ledger.shadows(page)),
+    shadows: (...given) => read(() => ledger.shadows(...given)),
     presence: (thingName) => read(() => ledger.presence(thingName)),
     presences: (page) => read(() => ledger.presences(page)),
     overview: (...given) => read(() => ledger.overview(...given)),

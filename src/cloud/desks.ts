@@ -42,6 +42,8 @@ export interface DeskEntry {
   readers: { readonly serial: number; readonly resolve: () => void }[];
   /** The next look at the desk. */
   readonly alarm: Alarm;
+  /** The round of letting go in which it was last touched. */
+  round: number;
 }
 
 export interface DesksOptions {
@@ -61,6 +63,11 @@ export interface DesksOptions {
   readonly onStep: StepListener;
   /** So many shadows with open commands are looked at again per second at most, only to see that nothing was missed. */
   readonly resyncsPerSecond: number;
+  /** More desks than this are let go of, those first that nobody touched for `idleMs` and that nothing holds. */
+  readonly desksMax: number;
+  readonly idleMs: number;
+  /** Whether all that others remember of a desk can be read from the ledger again. */
+  readonly mayForget: (entry: DeskEntry) => boolean;
 }
 
 const RELOAD_MS = 1_000;
@@ -90,6 +97,10 @@ export class Desks {
   #busy = 0;
   /** Desks of which nothing was known when they were opened, and when that was; oldest first. */
   readonly #unheard = new Map<DeskEntry, MonotonicMs>();
+  #round = 0;
+  #letting: Cancel | undefined;
+  /** The highest number of a `get` of any desk that was let go of. */
+  #asked = 0;
 
   constructor(options: DesksOptions) {
     this.#options = options;
@@ -139,7 +150,7 @@ export class Desks {
 
   /** Requests wait for their turn in such numbers that more work would only wait as well. */
   get crowded(): boolean {
-    return this.#options.outbox.waiting >= WAITING_MAX;
+    return this.#options.outbox.pressing >= WAITING_MAX;
   }
 
   send(ref: ShadowRef, event: DeskEvent): void {
@@ -224,6 +235,7 @@ export class Desks {
   stop(): void {
     this.#stopped = true;
     this.#linking();
+    this.#letting?.();
     for (const { alarm } of this.#entries.values()) alarm.cancel();
   }
 
@@ -241,7 +253,10 @@ export class Desks {
   #entry(ref: ShadowRef): DeskEntry {
     const key = shadowKey(ref);
     const known = this.#entries.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      known.round = this.#round;
+      return known;
+    }
     const model = this.#options.modelOf(ref);
     const entry: DeskEntry = {
       key,
@@ -252,8 +267,10 @@ export class Desks {
       mailbox: [],
       readers: [],
       alarm: new Alarm(this.#options.clock, () => this.#run(entry, { type: 'tick' })),
+      round: this.#round,
     };
     this.#entries.set(key, entry);
+    this.#planLetGo();
     const siblings = this.#byThing.get(ref.thingName);
     if (siblings === undefined) this.#byThing.set(ref.thingName, new Set([entry]));
     else siblings.add(entry);
@@ -271,7 +288,9 @@ export class Desks {
       return;
     }
     entry.kept = kept.value;
-    entry.desk = openDesk(entry.ref, kept.value, presenceOf(entry.ref.thingName));
+    const { view } = kept.value;
+    const desk = openDesk(entry.ref, kept.value, presenceOf(entry.ref.thingName), this.#asked);
+    entry.desk = { ...desk, word: deviceWord(view?.state.reported, view) };
     this.#count(undefined, entry.desk);
     if (this.#linked) this.#run(entry, LINK_UP);
     else this.#run(entry, { type: 'tick' });
@@ -290,7 +309,42 @@ export class Desks {
     }
   }
 
+  #planLetGo(): void {
+    const { clock, idleMs, desksMax } = this.#options;
+    if (this.#entries.size <= desksMax) return;
+    this.#letting ??= clock.at(monotonicMs(clock.monotonic() + idleMs), () => void this.#letGo());
+  }
+
+  /** Only of what the ledger has: whoever is touched in the meantime, or changes, stays. */
+  async #letGo(): Promise<void> {
+    const { recorder, metrics, desksMax } = this.#options;
+    this.#round += 1;
+    const tooMany = this.#entries.size - desksMax;
+    const idle: DeskEntry[] = [];
+    for (const entry of this.#entries.values()) {
+      if (idle.length >= tooMany) break;
+      if (this.#isIdle(entry)) idle.push(entry);
+    }
+    const stored = idle.length > 0 && (await recorder.stored());
+    this.#letting = undefined;
+    if (this.#stopped) return;
+    if (stored) {
+      const gone = idle.filter((entry) => this.#isIdle(entry));
+      for (const entry of gone) this.#forget(entry);
+      metrics.count('shadow_desks_let_go_total', {}, gone.length);
+    }
+    this.#planLetGo();
+  }
+
+  #isIdle(entry: DeskEntry): boolean {
+    const { desk, readers, mailbox, round } = entry;
+    if (desk === undefined || this.#round - round < 2 || readers.length > 0 || mailbox.length > 0) return false;
+    return isSettled(desk) && this.#options.mayForget(entry);
+  }
+
   #forget(entry: DeskEntry): void {
+    if (this.#entries.get(entry.key) !== entry) return;
+    this.#asked = Math.max(this.#asked, entry.desk?.asking.last ?? 0);
     entry.alarm.cancel();
     this.#entries.delete(entry.key);
     const siblings = this.#byThing.get(entry.ref.thingName);
@@ -304,6 +358,7 @@ export class Desks {
     if (this.#linked && entry.desk?.linked === false && event.type !== 'link') this.#run(entry, LINK_UP);
     const before = entry.desk;
     if (before === undefined || this.#stopped) return;
+    entry.round = this.#round;
     const step = next(before, event, this.#contextOf(entry));
     entry.desk = step.desk;
     if (before.commands !== step.desk.commands) this.#count(before, step.desk);
@@ -447,6 +502,12 @@ function isUnheardOf({ desk, kept }: DeskEntry): boolean {
   if (desk === undefined || desk.commands.size > 0 || kept?.view !== undefined) return false;
   const { view } = desk.sight;
   return view === undefined || (view.version === 0 && view.incarnation === 1);
+}
+
+/** Nothing is under way and nothing is to come: a desk opened anew from the ledger knows as much. */
+function isSettled({ commands, writes, lane, asking, sight, alone, overdue }: Desk): boolean {
+  if (commands.size > 0 || writes.size > 0 || lane !== undefined || alone.size > 0 || overdue.size > 0) return false;
+  return asking.pending === undefined && asking.answered >= asking.needed && sight.held.length === 0;
 }
 
 interface RunOptions {

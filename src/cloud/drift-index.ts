@@ -61,6 +61,12 @@ export class DriftIndex {
     return this.#rules;
   }
 
+  /** All there is to know of its drift is in the view and in the ledger. */
+  isQuiet(entry: DeskEntry): boolean {
+    const state = this.#states.get(entry);
+    return state === undefined || (state.entries.size === 0 && state.ended.size === 0);
+  }
+
   /** What the step changed in the report, to be stored with the step. */
   onStep(entry: DeskEntry, before: Desk, step: DeskStep): readonly LedgerChange[] {
     const { desk } = step;

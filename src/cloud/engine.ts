@@ -99,12 +99,18 @@ export interface CloudOptions {
   readonly retentionMs?: number;
   /** Every known shadow is read again about this often. Default 30 minutes. */
   readonly sweepMs?: number;
+  /** So many shadows stay in memory although nothing is under way and nothing differs. Default 10,000. */
+  readonly desksMax?: number;
+  /** More than that go when nothing was heard of them for this long. Default 5 minutes. */
+  readonly deskIdleMs?: number;
 }
 
 const RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
 const WILL_FILTER = presenceTopic('+' as ThingName);
 const SWEEP_MS = 30 * 60 * 1000;
 const OPEN_PER_SHADOW_MAX = 1_000;
+const DESKS_MAX = 10_000;
+const DESK_IDLE_MS = 5 * 60 * 1000;
 /**
  * Without a cap, 20,000 shadows that are asked for at once (after a restart, or when the link returns) answer too late
  * to count, and are asked for again, for ever.
@@ -182,6 +188,9 @@ export class Engine implements Cloud {
       presenceOf: (thingName) => this.#presence.get(thingName),
       onStep: (entry, before, step) => this.#onStep(entry, before, step),
       resyncsPerSecond: Math.min(RESYNCS_PER_SECOND, (options.requestsPerSecond ?? Infinity) / 2),
+      desksMax: options.desksMax ?? DESKS_MAX,
+      idleMs: options.deskIdleMs ?? DESK_IDLE_MS,
+      mayForget: (entry) => this.#drift.isQuiet(entry),
     });
     this.#direct = new DirectChannel({
       ...{ transport, ledger, clock, random, log, metrics, time, ids },
@@ -314,7 +323,8 @@ export class Engine implements Cloud {
   }
 
   async thing(thingName: ThingName): Promise<Result<ThingReport>> {
-    return ok({ thingName, presence: this.#presence.get(thingName), shadows: this.#desks.shadowsOf(thingName) });
+    const shadows = await this.#reader.shadowsOf(thingName);
+    return shadows.ok ? ok({ thingName, presence: this.#presence.get(thingName), shadows: shadows.value }) : shadows;
   }
 
   async follow(refs: readonly ShadowRef[]): Promise<Result<void>> {

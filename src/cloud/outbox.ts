@@ -60,6 +60,11 @@ export class Outbox {
     return PRIORITIES.reduce((sum, priority) => sum + this.#queues[priority].length, 0);
   }
 
+  /** Those that somebody waits for. */
+  get pressing(): number {
+    return this.#queues.write.length + this.#queues.read.length;
+  }
+
   send(request: Request): void {
     if (!this.#transport.connected) {
       request.onFailed({ code: 'transport_offline', message: 'not connected' });

@@ -9,7 +9,7 @@ import { shadowFields } from '../core/explain/shadow-fields.ts';
 import type { Presence } from '../core/presence/presence.ts';
 import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
-import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
+import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
 import type { Cancel } from '../ports/clock.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Explanation, ShadowExplanation, ShadowReport } from './cloud.ts';
@@ -18,6 +18,8 @@ import type { DirectDesks } from './direct-desks.ts';
 import type { Hub } from './hub.ts';
 import { notFound } from './refusals.ts';
 import type { SteadyTime } from './steady-time.ts';
+
+const PAGE = 200;
 
 export interface ReaderParts {
   readonly ledger: Ledger;
@@ -56,6 +58,23 @@ export class Reader {
     }
     const command = await end.command;
     return command === undefined ? this.command(id) : ok(command);
+  }
+
+  /** Those in the ledger, and those that were heard of just now. */
+  async shadowsOf(thingName: ThingName): Promise<Result<readonly ShadowRef[]>> {
+    const found = new Map<string, ShadowRef>();
+    let cursor: string | undefined;
+    do {
+      const next = cursor === undefined ? {} : { cursor };
+      const page = await this.#parts.ledger.shadows({ limit: PAGE, ...next }, { thingPrefix: thingName });
+      if (!page.ok) return page;
+      const own = page.value.items.filter((ref) => ref.thingName === thingName);
+      for (const ref of own) found.set(shadowKey(ref), ref);
+      // Other things whose names begin like this one come behind it.
+      cursor = own.length === page.value.items.length ? page.value.next : undefined;
+    } while (cursor !== undefined);
+    for (const ref of this.#parts.desks.shadowsOf(thingName)) found.set(shadowKey(ref), ref);
+    return ok([...found.values()]);
   }
 
   async explainCommand(id: CommandId): Promise<Result<Explanation>> {

@@ -94,6 +94,14 @@ export class Recorder {
     while (this.#underWay > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
+  /** Settles when all that was handed over before is durable; false: the ledger refuses, and it waits. */
+  async stored(): Promise<boolean> {
+    this.#flushViews();
+    this.#flushLazy();
+    const last = await this.#ledger.commit([]);
+    return last.ok && this.#trouble === undefined;
+  }
+
   async close(): Promise<void> {
     await this.flush();
     this.#closed = true;

@@ -16,6 +16,8 @@ const TAKE_UP = 50;
 const SWEEP_PAGE = 50;
 /** So long it waits before it looks whether requests have found their way out. */
 const CROWDED_MS = 20;
+/** At most a hundred shadows a second, as many as AWS allows messages: a round over a million takes three hours. */
+const PAGE_MS_MIN = 500;
 
 export interface RecoveryOptions {
   readonly ledger: Ledger;
@@ -40,6 +42,8 @@ export class Recovery {
   #openAtStart = 0;
   #timer: Cancel | undefined;
   #stopped = false;
+  /** Shadows in the ledger, as far as the last round counted them. */
+  #shadows = 0;
 
   constructor(options: RecoveryOptions) {
     this.#options = options;
@@ -120,6 +124,7 @@ export class Recovery {
   async #sweep(): Promise<void> {
     const { ledger, random, sweepMs, log } = this.#options;
     let cursor: string | undefined;
+    let seen = 0;
     let perPageMs = sweepMs / 10;
     while (!this.#stopped) {
       await this.#pause(perPageMs * (0.5 + random.fraction()));
@@ -130,14 +135,18 @@ export class Recovery {
         continue;
       }
       cursor = page.value.next;
+      seen += page.value.items.length;
+      this.#shadows = cursor === undefined ? seen : Math.max(this.#shadows, seen);
+      if (cursor === undefined) seen = 0;
       perPageMs = this.#pageMs();
       for (const ref of page.value.items) this.#read(ref);
     }
   }
 
   #pageMs(): number {
-    const pages = Math.max(1, Math.ceil(this.#options.desks.size / SWEEP_PAGE));
-    return this.#options.sweepMs / pages;
+    const { desks, sweepMs } = this.#options;
+    const pages = Math.max(1, Math.ceil(Math.max(desks.size, this.#shadows) / SWEEP_PAGE));
+    return Math.max(PAGE_MS_MIN, sweepMs / pages);
   }
 
   #read(ref: ShadowRef): void {

@@ -29,6 +29,7 @@ export const COUNTERS = {
     labels: ['outcome'],
     help: 'Responses to direct commands: used, duplicate, late, unknown.',
   },
+  shadow_desks_let_go_total: { labels: [], help: 'Shadows that left the memory because nobody asked for them.' },
   shadow_writes_total: { labels: ['purpose', 'result'], help: 'Update requests, by what became of them.' },
   shadow_fields_superseded_total: { labels: ['by'], help: 'Fields overwritten, by kind of successor.' },
 } as const;

@@ -27,9 +27,10 @@ export interface Kept {
 
 /**
  * A desk from what was stored. Nobody followed the shadow in the meantime, so clocks stand still and every open write has
- * an unknown result: a snapshot comes before anything else.
+ * an unknown result: a snapshot comes before anything else. `asked`: no `get` of an earlier desk of this shadow in this
+ * process had a higher number, so that its answer, however late, answers none of ours.
  */
-export function openDesk(ref: ShadowRef, kept: Kept, presence: Presence): Desk {
+export function openDesk(ref: ShadowRef, kept: Kept, presence: Presence, asked = 0): Desk {
   const commands = new Map<CommandId, Command>();
   for (const command of [...kept.ended.slice(-ENDED_MAX), ...kept.open].sort(byId)) {
     commands.set(command.id, { ...command, clock: { leftMs: command.clock.leftMs } });
@@ -58,12 +59,19 @@ export function openDesk(ref: ShadowRef, kept: Kept, presence: Presence): Desk {
             attempt: newest.attempt,
             stage: 'resolving',
             write: newest,
-            serial: 1,
+            serial: asked + 1,
           },
     pause: undefined,
     nudge: undefined,
     resyncAt: undefined,
-    asking: { last: 0, answered: 0, needed: mustAsk ? 1 : 0, patient: false, late: NONE_LATE, failures: 0 },
+    asking: {
+      last: asked,
+      answered: asked,
+      needed: mustAsk ? asked + 1 : asked,
+      patient: false,
+      late: NONE_LATE,
+      failures: 0,
+    },
     overdue: NONE_OVERDUE,
     alone: NONE_ALONE,
   };

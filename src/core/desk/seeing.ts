@@ -49,7 +49,7 @@ export function onRead(draft: Draft, read: ReadShadow, serial: number | undefine
   draft.desk.sight = sight;
   if (serial !== undefined) {
     answered(draft, serial);
-    draft.desk.fresh = true;
+    if (asked !== undefined) draft.desk.fresh = true;
   }
   if (seen !== 'applied') return;
   if (known !== sight.view) draft.touch(undefined);
@@ -72,7 +72,7 @@ export function onAbsent(draft: Draft, serial: number): void {
     if (conclusive && (asked.version > 0 || asked.landed)) draft.desk.sight = newIncarnation(draft.desk.sight, place);
   }
   answered(draft, serial);
-  draft.desk.fresh = true;
+  if (asked !== undefined) draft.desk.fresh = true;
   draft.touch(undefined);
   look(draft, true);
 }
