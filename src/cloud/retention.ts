@@ -5,6 +5,8 @@ import type { Log } from '../ports/log.ts';
 import type { SteadyTime } from './steady-time.ts';
 
 const EVERY_MS = 60_000;
+/** Soon, so that a server that never runs for long prunes, too. */
+const FIRST_MS = 2_000;
 /** Small batches: nobody waits behind a long one. */
 const BATCH = 200;
 const BETWEEN_MS = 50;
@@ -20,7 +22,7 @@ export class Retention {
   }
 
   start(): void {
-    this.#plan(EVERY_MS);
+    this.#plan(FIRST_MS);
   }
 
   stop(): void {

@@ -29,6 +29,8 @@ export interface HttpParts {
   readonly version?: string;
   /** Event streams at most, all callers together. Default 1,000. */
   readonly streamsMax?: number;
+  /** How often an event stream shows that it is alive. Default 15 s. */
+  readonly heartbeatMs?: number;
 }
 
 export interface ModelCatalog {

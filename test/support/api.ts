@@ -102,8 +102,8 @@ export class ApiWorld {
   static async open({
     file,
     log = SILENT,
-    streamsMax,
-  }: { file?: object; log?: Log; streamsMax?: number } = {}): Promise<ApiWorld> {
+    ...http
+  }: { file?: object; log?: Log; streamsMax?: number; heartbeatMs?: number } = {}): Promise<ApiWorld> {
     const simulator = await startSimulator();
     const broker = await new TcpProxy(Number(new URL(simulator.mqttUrl).port)).open();
     const folder = temporaryFolder();
@@ -134,7 +134,7 @@ export class ApiWorld {
     const server = createHttpServer({
       ...{ cloud, log, models, metrics, hosts: new Set<string>() },
       ...(access === undefined ? {} : { access }),
-      ...(streamsMax === undefined ? {} : { streamsMax }),
+      ...http,
     });
     const { url } = got(await server.listen({ host: '127.0.0.1', port: 0 }));
     return new ApiWorld({ simulator, cloud, ledger, access, accessFile, server, url, folder, broker });

@@ -18,12 +18,12 @@ import { route } from '../route.ts';
  * Resume     `Last-Event-ID`, or `?after=`; without either the stream starts with what happens next.
  * Gap        A reader older than what is kept, or ahead of this ledger, gets an event `gap`: list anew, then go on.
  * Slow ones  A reader that falls behind is served from the ledger in its own time; nothing is buffered for it. One that
- *            takes nothing for a minute is let go.
+ *            takes nothing for four heartbeats (a minute) is let go.
  * Rights     What the caller may look at, also on replay. The credential is asked again with every heartbeat, and before
  *            an event if the last answer is older than a second: what was taken away is not told any more.
  */
 export function eventRoutes(app: FastifyInstance, parts: RouteParts): void {
-  const { cloud, closing, streamsMax = STREAMS_MAX } = parts;
+  const { cloud, closing, streamsMax = STREAMS_MAX, heartbeatMs = HEARTBEAT_MS } = parts;
   const feed = new EventFeed(cloud);
   const open = new Map<string, number>();
   let all = 0;
@@ -45,6 +45,7 @@ export function eventRoutes(app: FastifyInstance, parts: RouteParts): void {
     const stream = new EventStream({
       response: reply.raw,
       feed,
+      heartbeatMs,
       wants: filterOf(query.value),
       scope: visibleTo(parts, request),
       stillAllowed: () => stillAllowed(parts, request),
@@ -112,6 +113,7 @@ async function stillAllowed(
 interface StreamParts {
   readonly response: ServerResponse;
   readonly feed: EventFeed;
+  readonly heartbeatMs: number;
   readonly wants: (frame: Frame) => boolean;
   readonly scope: Scope | undefined;
   readonly stillAllowed: () => Promise<{ scope: Scope | undefined } | undefined>;
@@ -137,7 +139,7 @@ class EventStream {
   }
 
   async start(after: number): Promise<void> {
-    const { response, feed } = this.#parts;
+    const { response, feed, heartbeatMs } = this.#parts;
     this.#after = after;
     this.#told = after;
     response.writeHead(200, {
@@ -151,7 +153,7 @@ class EventStream {
       this.#stalled = 0;
       this.#read();
     });
-    this.#heartbeat = setInterval(() => void this.#beat(), HEARTBEAT_MS);
+    this.#heartbeat = setInterval(() => void this.#beat(), heartbeatMs);
     const subscribed = await feed.subscribe(() => this.#read());
     if (!subscribed.ok) {
       response.end();
