@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { certificateEndsAt } from './adapters/aws-iot/certificate.ts';
 import { mqttTransport } from './adapters/aws-iot/transport.ts';
 import type { MqttOptions, MqttProtocol } from './adapters/aws-iot/options.ts';
 import { pinoLog, type LogLevel } from './adapters/pino/log.ts';
@@ -80,6 +81,8 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
   if (!access.ok) return access;
   const transport = mqttTransport(mqttOptions(options.mqtt), { clock, random, log });
   if (!transport.ok) return transport;
+  const certificate = options.mqtt.cert === undefined ? undefined : certificateEndsAt(options.mqtt.cert);
+  if (certificate?.ok === false) return certificate;
   const points = failpoints(options.onFailpoint);
   const metrics = new PrometheusMetrics(options.version);
   const ledger = await openSqliteLedger({
@@ -103,6 +106,12 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
   });
   metrics.onRead(() => cloud.measure());
   metrics.onRead(() => measureLedger(ledger.value, metrics));
+  if (certificate !== undefined) {
+    const endsAt = certificate.value;
+    metrics.onRead(() => metrics.set('shadow_link_certificate_expires_seconds', endsAt / 1000));
+    if (endsAt - clock.wall() < CERTIFICATE_WARN_MS)
+      log.warn({ endsAt }, 'the certificate of the connection ends soon');
+  }
   const pages = readConsole(CONSOLE_FOLDER);
   if (!pages.ok) log.warn({ folder: CONSOLE_FOLDER }, 'the console is not built; only the API is served');
   const server = createHttpServer({
@@ -130,6 +139,8 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
   }
   return ok({ url: listening.value.url, connected: transport.value.connected, stop });
 }
+
+const CERTIFICATE_WARN_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** Built beside the compiled sources: `dist/console` next to `dist/src`. */
 const CONSOLE_FOLDER = fileURLToPath(new URL('../console/', import.meta.url));

@@ -82,6 +82,10 @@ export const GAUGES = {
     help: "Size of the ledger's write-ahead log; grows while a reader never lets go.",
   },
   shadow_link_up: { labels: [], help: '1 while connected to the broker.' },
+  shadow_link_certificate_expires_seconds: {
+    labels: [],
+    help: 'When the certificate of the connection ends, in seconds since 1970; absent without one.',
+  },
 } as const;
 
 export type CounterName = keyof typeof COUNTERS;

@@ -7,9 +7,11 @@ import { epochMs, type ThingName } from '../../src/core/brand.ts';
 
 /**
  * Cloud: API, ledger, watcher; clocks; storage. The faults of groups D, E and F that concern one server. Elsewhere: D3 and
- * the SIGKILLs `test/integration/serve-kill.test.ts`, D20 `test/integration/api/events.test.ts`. Not here because there
- * is no such thing yet: D8 (several watchers), D16 (abort threshold of a fan-out), D17 (approvals), D18 (webhooks), D23
- * (certificates are read at the start; a new one takes a restart, which D1 and D10 cover).
+ * the SIGKILLs `test/integration/serve-kill.test.ts`, D8 and D23 `test/integration/serve-faults.test.ts`, D19
+ * `test/integration/api/stalled-listener.test.ts`, D20 `test/integration/api/events.test.ts`, the abort threshold of D16
+ * for actions of a group `test/integration/direct-cloud.test.ts`. Nowhere, because there is no such thing (DESIGN 9): an
+ * abort threshold for shadow commands (D16: all of a fan-out is stored and published at once), approvals (D17),
+ * webhooks (D18). The catalogue's group D ends with D24.
  */
 
 let world: CloudWorld;
