@@ -20,8 +20,9 @@ export class WallClock {
     return epochMs(Math.round(this.#base + (this.#master.monotonic() - this.#since) * this.#rate));
   }
 
+  /** No system takes a time before 1970. */
   jump(byMs: number): void {
-    this.#set(this.now() + byMs, this.#rate);
+    this.#set(Math.max(0, this.now() + byMs), this.#rate);
   }
 
   /** Somebody set it right; it keeps good time from here on. */

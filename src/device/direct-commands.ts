@@ -82,7 +82,7 @@ export class DirectCommands {
   readonly #publishing = new Set<string>();
   /** What the journal holds of each open job, to write it only when it changed. */
   readonly #written = new Map<string, string>();
-  /** Keys whose last number the disk did not take. As long as there are any, every answer that may name it is kept. */
+  /** Keys whose last number is not in their own record. As long as there are any, no answer, which may name it, is let go. */
   readonly #owed = new Set<string>();
   #state: DirectState = { link: 'down', jobs: new Map(), sequences: new Map(), stopping: false };
   readonly #alarm: Alarm;
@@ -121,9 +121,10 @@ export class DirectCommands {
 
   /** Takes up what the journal holds. Whether handlers are called again waits for service time. */
   resume(records: ReadonlyMap<string, JsonObject>): void {
-    const { jobs, replies, sequences, unknown } = parseDirectRecords(records);
+    const { jobs, replies, sequences, behind, unknown } = parseDirectRecords(records);
     if (unknown > 0) this.#options.log.warn({ records: unknown }, 'the journal holds direct commands of no known form');
     for (const { published, ...reply } of replies) this.#replies.keep(reply, { published });
+    for (const key of behind) this.#owed.add(key);
     if (jobs.length > 0)
       this.#options.log.warn({ open: jobs.length }, 'direct commands were open when the device went down');
     this.#take(resumeDirect({ jobs, sequences }, this.#context()));

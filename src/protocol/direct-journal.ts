@@ -52,6 +52,8 @@ export interface DirectRecords {
   readonly jobs: readonly Job[];
   readonly replies: readonly (Reply & { readonly published: boolean })[];
   readonly sequences: ReadonlyMap<string, number>;
+  /** Keys whose own record is behind: only an answer, which is let go sooner, names their last number. */
+  readonly behind: readonly string[];
   /** Records of no known form. */
   readonly unknown: number;
 }
@@ -61,13 +63,16 @@ export function parseDirectRecords(records: ReadonlyMap<string, JsonObject>): Di
   const jobs: Job[] = [];
   const replies: (Reply & { published: boolean })[] = [];
   const sequences = new Map<string, number>();
+  const recorded = new Map<string, number>();
   let unknown = 0;
   const atLeast = (key: string, done: number): void => void sequences.set(key, Math.max(done, sequences.get(key) ?? 0));
   for (const [key, record] of records) {
     if (key.startsWith(SEQUENCE)) {
       const sequence = sequenceSchema.safeParse(record);
-      if (sequence.success) atLeast(key.slice(SEQUENCE.length), sequence.data.done);
-      else unknown += 1;
+      if (sequence.success) {
+        recorded.set(key.slice(SEQUENCE.length), sequence.data.done);
+        atLeast(key.slice(SEQUENCE.length), sequence.data.done);
+      } else unknown += 1;
     } else if (key.startsWith(COMMAND)) {
       const job = jobSchema.safeParse(record);
       const reply = job.success ? undefined : replySchema.safeParse(record);
@@ -79,5 +84,6 @@ export function parseDirectRecords(records: ReadonlyMap<string, JsonObject>): Di
       } else unknown += 1;
     }
   }
-  return { jobs, replies, sequences, unknown };
+  const behind = [...sequences].flatMap(([key, done]) => (recorded.get(key) === done ? [] : [key]));
+  return { jobs, replies, sequences, behind, unknown };
 }

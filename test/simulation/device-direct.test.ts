@@ -439,6 +439,34 @@ test('H3 a number done while the disk was full is on it when there is room again
   expect(world.answers('c4')).toMatchObject([{ status: 'rejected', problem: { code: 'out_of_order' } }]);
 });
 
+test('H3 a number whose record a crash cut off outlives the answer that names it', async () => {
+  const world = new DeviceWorld();
+  const bell = new Bell();
+  let isCut = false;
+  const write: Journal['write'] = (key, ...record) => {
+    // The power goes when the answer is on the disk and the order is not.
+    isCut ||= key.startsWith('direct-sequence:');
+    return isCut ? new Promise(() => undefined) : world.journal.write(key, ...record);
+  };
+  const journal = { open: () => world.journal.open(), write, close: () => Promise.resolve() };
+  await world.boot(new TestHardware({ '/a': 1 }), { journal, offers: { ring: bell.offer() } });
+  await world.run(1_000);
+  world.ask({ id: 'c1', sequence: { key: 'k', number: 1 } });
+  await world.run(100);
+  for (let life = 0; life < 2; life += 1) {
+    world.crash();
+    await world.boot(new TestHardware({ '/a': 1 }), { offers: { ring: bell.offer() } });
+    for (let hour = 0; hour < 3; hour += 1) {
+      await world.run(3_600_000);
+      world.ask({ id: `c-${life}-${hour}` });
+    }
+    await world.run(1_000);
+  }
+  world.ask({ id: 'c2', sequence: { key: 'k', number: 1 } });
+  await world.run(100);
+  expect(world.answers('c2')).toMatchObject([{ status: 'rejected', problem: { code: 'out_of_order' } }]);
+});
+
 function openJournal() {
   return {
     open: () => Promise.resolve({ ok: true as const, value: { records: new Map() } }),
