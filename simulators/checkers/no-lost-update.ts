@@ -13,11 +13,11 @@ import { desiredOf, same, touchesDesired } from './service-history.ts';
 /**
  * I11: a conditional command is stored only if none of its fields changed since the version it names. A superseded field
  * names a successor that exists and came later. What a command left behind is taken back only while it is its own. And
- * once a write of a command was stored, the same wish is not written again in that life of the shadow.
+ * once a write of a command was stored, the same wish is not written again in that life of the shadow, by whoever believed
+ * himself in the same one.
  */
 export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) => {
-  /** By command: the token and incarnation of its first stored write. Undefined token: the network made a mess of it. */
-  const stored = new Map<CommandId, { token: string | undefined; incarnation: number }>();
+  const stored = new Map<CommandId, Stored>();
   const refused = new Set<string>();
   const commands = new Map<CommandId, Command>();
   let ended = false;
@@ -74,7 +74,8 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
   };
 
   function writeHandled({ ref, code, payload, before }: Extract<Sighting, { type: 'service' }>): void {
-    const token = member(JSON.parse(payload) as JsonObject, 'clientToken');
+    const body = JSON.parse(payload) as JsonObject;
+    const token = member(body, 'clientToken');
     const write = typeof token === 'string' ? durableWrite(token) : undefined;
     if (write === undefined || typeof token !== 'string') return;
     if (code !== 200) {
@@ -86,8 +87,11 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
       const stood = valueAt(before?.state.desired, field);
       return value === null ? stood !== undefined : !same(stood, value);
     });
-    if (write.purpose === 'commands' && changed)
-      storedOnce(write, changed ? token : undefined, token, history.of(shadowKey(ref)).at(-1)?.incarnation ?? 0);
+    if (write.purpose === 'commands' && changed) {
+      const incarnation = history.of(shadowKey(ref)).at(-1)?.incarnation ?? 0;
+      const isGuarded = typeof member(body, 'version') === 'number';
+      storedOnce(write, { token, incarnation, isGuarded, desired: before?.state.desired ?? {} });
+    }
     if (write.purpose !== 'restore' && write.purpose !== 'withdraw') return;
     const [id] = write.commandIds;
     const command = id === undefined ? undefined : commands.get(id);
@@ -99,19 +103,45 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
     }
   }
 
-  function storedOnce(write: Write, shown: string | undefined, token: string, incarnation: number): void {
+  function storedOnce(
+    write: Write,
+    { token, incarnation, isGuarded, desired }: Pick<Stored, 'incarnation' | 'desired'> & GuardedWrite,
+  ): void {
+    const leaves = leavesOf(write.patch);
     // An empty array carries no stamp: whoever lost the answer cannot know, and writes the same again.
-    const stampless = leavesOf(write.patch).some(
+    const stampless = leaves.some(
       ([, value]) => typeof value === 'object' && value !== null && Object.keys(value).length === 0,
     );
     if (stampless) return;
+    // Sent before the server was told of a deletion, handled after it: it is told, and writes what was queued anew.
+    const believed = write.base.incarnation;
     for (const id of write.commandIds) {
       const first = stored.get(id);
-      if (first === undefined || first.incarnation !== incarnation) {
-        stored.set(id, { token: refused.has(token) ? undefined : shown, incarnation });
-      } else if (first.token !== undefined && first.token !== token && !refused.has(first.token)) {
-        violated(`command ${id} was stored by ${first.token} and again by ${token}`);
+      if (first === undefined || first.incarnation !== incarnation || first.believed < believed) {
+        stored.set(id, { token: refused.has(token) ? undefined : token, incarnation, believed, desired });
+        continue;
       }
+      if (first.token === undefined || first.token === token || refused.has(first.token)) continue;
+      // Others put the fields back to what they were: whoever lost the answer cannot tell that from a write that was lost.
+      const isAsBefore = leaves.every(([field]) => same(valueAt(desired, field), valueAt(first.desired, field)));
+      if (isGuarded && isAsBefore) continue;
+      violated(`command ${id} was stored by ${first.token} and again by ${token}`);
     }
   }
 };
+
+/** How the first write of a command was stored. */
+interface Stored {
+  /** Undefined: the network made a mess of it. */
+  readonly token: string | undefined;
+  readonly incarnation: number;
+  /** The life that its sender believed the shadow to be in. */
+  readonly believed: number;
+  /** What stood there before it. */
+  readonly desired: JsonObject;
+}
+
+interface GuardedWrite {
+  readonly token: string;
+  readonly isGuarded: boolean;
+}

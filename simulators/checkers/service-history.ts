@@ -25,13 +25,19 @@ export interface Revision {
 /** What really happened to every shadow: the truth that verdicts and reports are held against. */
 export class ServiceHistory {
   readonly #shadows = new Map<string, Revision[]>();
-  /** When the server was told that a shadow is gone. */
-  readonly #told = new Map<string, number[]>();
+  /** When the server was told that a shadow is gone, and in which life it then was by the server's store. */
+  readonly #told = new Map<string, { readonly atMs: number; readonly storedLife: number | undefined }[]>();
   /** The newest version it was told of. */
   readonly #toldVersion = new Map<string, number>();
+  readonly #storedLife: (key: string) => number | undefined;
+
+  constructor(storedLife: (key: string) => number | undefined) {
+    this.#storedLife = storedLife;
+  }
 
   see(atMs: number, sighting: Sighting): void {
     if (sighting.type === 'delivered' && sighting.client === SERVER) this.#hear(atMs, sighting.topic, sighting.payload);
+    if (sighting.type === 'crash' && sighting.process === SERVER) this.#forget();
     if (sighting.type !== 'service' || sighting.operation === 'get' || sighting.code !== 200) return;
     const key = shadowKey(sighting.ref);
     const revisions = this.#shadows.get(key) ?? [];
@@ -74,7 +80,7 @@ export class ServiceHistory {
       }
       if (deletedAt !== undefined && last !== undefined) {
         const since = deletedAt;
-        if (this.#told.get(key)?.some((toldAt) => toldAt >= since && toldAt <= byMs) === true) break;
+        if (this.#told.get(key)?.some(({ atMs }) => atMs >= since && atMs <= byMs) === true) break;
       }
       seen.push(revision);
     }
@@ -96,7 +102,15 @@ export class ServiceHistory {
     if (typeof version === 'number') this.#toldVersion.set(key, version);
     // A lower version than before says the same as a 404.
     if (!gone && (typeof version !== 'number' || version >= known)) return;
-    this.#told.set(key, [...(this.#told.get(key) ?? []), atMs]);
+    this.#told.set(key, [...(this.#told.get(key) ?? []), { atMs, storedLife: this.#storedLife(key) }]);
+  }
+
+  /** What the server was told and could not store before it died, it was not told (found by seed 24329). */
+  #forget(): void {
+    for (const [key, told] of this.#told) {
+      const kept = told.filter(({ storedLife }) => storedLife !== this.#storedLife(key));
+      this.#told.set(key, kept);
+    }
   }
 
   keys(): string[] {

@@ -2,6 +2,7 @@ import type { DirectCommand } from '../../src/core/direct/direct-command.ts';
 import { tokenOf, type Write } from '../../src/core/command/write.ts';
 import { problem, type ProblemCode } from '../../src/core/problem.ts';
 import { fail, type Result } from '../../src/core/result.ts';
+import { shadowKey } from '../../src/core/shadow/shadow-ref.ts';
 import type { CommitReceipt, Ledger, LedgerChange, LedgerHealth } from '../../src/ports/ledger.ts';
 import type { Failpoint } from '../machine/failpoints.ts';
 import type { Process } from '../machine/process.ts';
@@ -15,6 +16,8 @@ export interface Store {
   readonly writes: Map<string, Write>;
   /** The same for direct commands, by id, as each was last stored. */
   readonly directs: Map<string, DirectCommand>;
+  /** Which life of each shadow the newest durable view is of. */
+  readonly lives: Map<string, number>;
   /** Trouble at the moment. */
   refusing: 'ledger_full' | 'ledger_unavailable' | undefined;
   /** Share of calls that fail with `ledger_unavailable`. */
@@ -64,6 +67,7 @@ export function openSimulatedLedger(options: {
 
   function remember(change: LedgerChange): void {
     if (change.type === 'write') store.writes.set(tokenOf(change.write.id), change.write);
+    if (change.type === 'view') store.lives.set(shadowKey(change.view.ref), change.view.incarnation);
     if (change.type === 'command' && change.command.kind === 'direct') {
       store.directs.set(change.command.id, change.command);
     }

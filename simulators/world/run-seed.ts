@@ -74,7 +74,14 @@ export class Runner {
 const MEMORY_DISK = '/dev/shm';
 
 async function openStore(kind: Plan['store']): Promise<{ store: Store; close: () => Promise<void> }> {
-  const rest = { writes: new Map(), directs: new Map(), refusing: undefined, unavailable: 0, busy: 0 };
+  const rest = {
+    writes: new Map(),
+    directs: new Map(),
+    lives: new Map(),
+    refusing: undefined,
+    unavailable: 0,
+    busy: 0,
+  };
   if (kind === 'memory') return { store: { ledger: new MemoryLedger(), ...rest }, close: async () => undefined };
   const folder = mkdtempSync(join(existsSync(MEMORY_DISK) ? MEMORY_DISK : tmpdir(), 'shadowctl-simulation-'));
   const ledger = await openSqliteLedger({ path: join(folder, 'ledger.db') });

@@ -83,6 +83,7 @@ async function follow(
     ledger: new MemoryLedger(),
     writes: new Map(),
     directs: new Map(),
+    lives: new Map(),
     refusing: undefined,
     unavailable: 0,
     busy: 0,

@@ -73,7 +73,7 @@ export class World {
   readonly #directApps: DirectApps;
   readonly #machines = new Map<string, Machine>();
   readonly #hardware = new Map<string, Hardware>();
-  readonly #history = new ServiceHistory();
+  readonly #history: ServiceHistory;
   readonly #checkers: Checker[] = [];
   readonly #failpoints: Failpoints;
   #healed = false;
@@ -116,6 +116,7 @@ export class World {
       healed: () => this.#healed,
     };
     store.unavailable = plan.ledgerUnavailable;
+    this.#history = new ServiceHistory((key) => store.lives.get(key));
     this.#server = new ServerMachine(this.#environment, store, plan.serverClock);
     this.#machines.set(SERVER, this.#server);
     this.#apps = new Apps(this.#environment, this.#server);

@@ -1,4 +1,4 @@
-import { monotonicMs } from '../core/brand.ts';
+import { monotonicMs, type CommandId } from '../core/brand.ts';
 import { problem, type Problem } from '../core/problem.ts';
 import { fail, type Result } from '../core/result.ts';
 import { shadowKey } from '../core/shadow/shadow-ref.ts';
@@ -36,6 +36,8 @@ export class Recorder {
   readonly #views = new Map<string, ShadowView>();
   #viewTimer: Cancel | undefined;
   #backlog: Batch[] = [];
+  /** Commands whose first commit is under way and may be refused, with what became of them since: it waits for that. */
+  readonly #creating = new Map<CommandId, LedgerChange[]>();
   #trouble: Problem | undefined;
   #retryTimer: Cancel | undefined;
   #retryMs = RETRY_MS;
@@ -67,11 +69,11 @@ export class Recorder {
   ): void {
     if (this.#trouble !== undefined) {
       if (refusable) settle(fail(this.#trouble));
-      else this.#backlog.push({ changes, refusable, settle });
+      else this.#backlog.push({ changes: this.#withoutCreating(changes), refusable, settle });
       return;
     }
     if (this.#lazy.length > 0) this.#flushLazy();
-    this.#send({ changes, refusable, settle });
+    this.#send({ changes: this.#withoutCreating(changes), refusable, settle });
   }
 
   /** Durable with the next commit, or soon. */
@@ -118,7 +120,7 @@ export class Recorder {
     this.#lazyTimer?.();
     this.#lazyTimer = undefined;
     if (this.#lazy.length === 0) return;
-    const changes = this.#lazy;
+    const changes = this.#withoutCreating(this.#lazy);
     this.#lazy = [];
     const batch: Batch = { changes, refusable: false, settle: () => undefined };
     if (this.#trouble === undefined) this.#send(batch);
@@ -134,10 +136,27 @@ export class Recorder {
     this.defer(views.map((view) => ({ type: 'view', view })));
   }
 
+  /** Keeps back what concerns a command that may yet turn out never to have been. */
+  #withoutCreating(changes: readonly LedgerChange[]): readonly LedgerChange[] {
+    if (this.#creating.size === 0) return changes;
+    return changes.filter((change) => {
+      const held = this.#creating.get(commandOf(change) as CommandId);
+      held?.push(change);
+      return held === undefined;
+    });
+  }
+
   #send(batch: Batch): void {
     this.#underWay += 1;
+    const created = batch.refusable ? batch.changes.flatMap(createdIn) : [];
+    for (const id of created) this.#creating.set(id, []);
     void this.#ledger.commit(batch.changes).then((result) => {
       this.#underWay -= 1;
+      for (const id of created) {
+        const held = this.#creating.get(id) ?? [];
+        this.#creating.delete(id);
+        if (result.ok && held.length > 0) this.defer(held);
+      }
       if (result.ok) this.#done(batch, result.value);
       else this.#failed(batch, result.problem);
       if (this.#underWay === 0) for (const resolve of this.#idle.splice(0)) resolve();
@@ -195,4 +214,13 @@ export class Recorder {
       }
     }
   }
+}
+
+function commandOf(change: LedgerChange): CommandId | undefined {
+  if (change.type === 'command') return change.command.id;
+  return change.type === 'timeline' ? change.entry.commandId : undefined;
+}
+
+function createdIn(change: LedgerChange): CommandId[] {
+  return change.type === 'command' && change.command.revision === 1 ? [change.command.id] : [];
 }

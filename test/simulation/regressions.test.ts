@@ -14,7 +14,7 @@ import { DeskWorld } from '../support/desk-world.ts';
 import { RecordingTransport } from '../support/recording-transport.ts';
 import type { EpochMs, FieldPointer, WriteId } from '../../src/core/brand.ts';
 import { resolveWrite } from '../../src/core/command/resolve.ts';
-import type { Write } from '../../src/core/command/write.ts';
+import { tokenOf, type Write } from '../../src/core/command/write.ts';
 import { seeSnapshot, NOTHING_SEEN } from '../../src/core/view/sight.ts';
 import type { ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
 import { drawPlan, SERVER } from '../../simulators/workload/draw-plan.ts';
@@ -256,4 +256,70 @@ describe('seed 4103: a command that moves on before its creation is stored', () 
 test('seed 351: an update that came late from an earlier life of a shadow does not make the server ask for ever', async () => {
   const { violations } = await new Runner().run(351, { programs: PRODUCTION });
   expect(violations).toEqual([]);
+});
+
+describe('seed 21428: what became of a command before its creation was stored', () => {
+  const id = '01a2ce3f-bb55-766a-9886-97cb1b48aeed';
+  const revised = (revision: number): LedgerChange =>
+    ({ type: 'command', command: { id, revision } }) as unknown as LedgerChange;
+  const other: LedgerChange = { type: 'presence', presence: { thingName: 'other' } } as unknown as LedgerChange;
+
+  /** The second step comes while the creation is under way. */
+  async function storedAfter(creation: Result<CommitReceipt>): Promise<(readonly LedgerChange[])[]> {
+    const clock = new SimulatedClock();
+    const waiting: ((result: Result<CommitReceipt>) => void)[] = [];
+    const asked: (readonly LedgerChange[])[] = [];
+    const ledger: Pick<Ledger, 'commit'> = {
+      commit: (changes) => {
+        asked.push(changes);
+        return new Promise((resolve) => waiting.push(resolve));
+      },
+    };
+    const recorder = new Recorder({ ledger: ledger as Ledger, clock, log: SILENT }, () => undefined);
+    recorder.commit([revised(1)], () => undefined, { refusable: true });
+    recorder.commit([revised(2), other], () => undefined);
+    waiting.shift()?.(creation);
+    await clock.advance(2_000);
+    while (waiting.length > 0) {
+      waiting.shift()?.(ok({ firstSequence: 0 }));
+      await clock.advance(2_000);
+    }
+    return asked;
+  }
+
+  test('is stored after it', async () => {
+    expect(await storedAfter(ok({ firstSequence: 0 }))).toEqual([[revised(1)], [other], [revised(2)]]);
+  });
+
+  test('is forgotten with it when it is refused, and nothing else is', async () => {
+    const asked = await storedAfter(fail(problem('ledger_unavailable', 'away')));
+    expect(asked.flat()).not.toContainEqual(revised(2));
+    expect(asked.flat()).toContainEqual(other);
+  });
+});
+
+test('seed 24650: a write that lands below what was known shows that the shadow began anew, and proves nothing', () => {
+  const world = new DeskWorld();
+  world.link(true);
+  world.create({ a: 1 });
+  world.deliverAll();
+  world.act('obeys');
+  world.deliverAll();
+  const known = world.desk.sight.view?.version ?? 0;
+  expect(world.desk.sight.view?.state.reported).toMatchObject({ a: 1 });
+  // Deleted and created again with its versions from 1, and nobody told the server.
+  world.create({ a: 1 });
+  const [token] = [...world.desk.writes.values()].map(({ id }) => tokenOf(id));
+  world.send({
+    type: 'accepted',
+    update: {
+      version: 1,
+      state: { desired: { a: 1 } },
+      metadata: {},
+      timestamp: 1,
+      ...(token === undefined ? {} : { clientToken: token }),
+    },
+  });
+  expect(known).toBeGreaterThan(1);
+  expect([...world.stored.values()].at(-1)).toMatchObject({ status: 'sent', incarnation: 2, version: 1 });
 });

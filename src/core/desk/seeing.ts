@@ -17,6 +17,11 @@ import { landed } from './landing.ts';
 /** `accepted` is a patch: its token is matched to a write first, whatever its version; then it may change the view. */
 export function onAccepted(draft: Draft, update: AcceptedUpdate): void {
   const write = draft.write(writeIdOf(update.clientToken));
+  if (write !== undefined && isOfAnotherLife(draft, write, update)) {
+    draft.desk.sight = newIncarnation(draft.desk.sight, { ref: draft.desk.ref, now: draft.now });
+    draft.touch(undefined);
+    look(draft, true);
+  }
   const source = write === undefined ? () => foreignSource(update.clientToken) : sourceFor(draft, write);
   const before = draft.desk.sight.view;
   const seenBefore = before !== undefined && update.version <= before.version;
@@ -33,6 +38,11 @@ export function onAccepted(draft: Draft, update: AcceptedUpdate): void {
   const alone = sight.view?.version === update.version && update.state.cleared !== true;
   draft.touch(alone ? touchedBy(update) : undefined);
   look(draft, before?.state.reported !== sight.view?.state.reported);
+}
+
+/** In one life a write comes to lie above all that was known when it was published: a deletion went by unnoticed. */
+function isOfAnotherLife({ desk }: Draft, { base }: Write, { version }: AcceptedUpdate): boolean {
+  return desk.sight.view?.incarnation === base.incarnation && version <= base.version;
 }
 
 export function onRead(draft: Draft, read: ReadShadow, serial: number | undefined): void {
