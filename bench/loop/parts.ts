@@ -45,6 +45,12 @@ export async function openRelay(devices: number) {
   const app = await startChild<{ url: string }>('relay-app', { url, things });
   const http = new HttpClient(app.ready.url, devices);
   return {
+    processes: {
+      server: app.process.pid,
+      devices: fleet.process.pid,
+      'broker and shadow service': broker.process.pid,
+      caller: process.pid,
+    },
     run: (load: Load): Promise<Paced> => app.ask<Paced>(load),
     post: ({ count, inFlight }: Load): Promise<Paced> =>
       pace(Array.from({ length: count }), inFlight, async (_, worker) => {

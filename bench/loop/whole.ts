@@ -38,7 +38,12 @@ export async function openWhole({ devices, connections }: WholeOptions) {
     });
   return {
     run,
-    pid: server.process.pid,
+    processes: {
+      server: server.process.pid,
+      devices: devicesProcess.process.pid,
+      'broker and shadow service': cloud.process.pid,
+      caller: process.pid,
+    },
     /** Transactions per command while one is in flight; undefined if a checkpoint came in between. */
     commitsPerCommand: async (): Promise<number | undefined> => {
       const before = walCommits(`${store}-wal`);
