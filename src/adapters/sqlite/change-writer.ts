@@ -207,9 +207,11 @@ const WRITE_AGAIN = `ON CONFLICT (id) DO UPDATE SET open = excluded.open, body =
 
 const SQL = {
   find: 'SELECT 1 FROM command WHERE id = ?',
+  // By number: of a row that is found by a key that might find several, SQLite first makes a list in a table of its own.
   update: `UPDATE command SET status = ?, live = ?, expires_at = ?, ended_at = ?, revision = ?, state = ?
-           WHERE id = ? AND revision < ?`,
-  advance: 'UPDATE command SET status = ?, revision = ?, state = ? WHERE id = ? AND revision < ? AND expires_at = ?',
+           WHERE number = (SELECT number FROM command WHERE id = ?) AND revision < ?`,
+  advance: `UPDATE command SET status = ?, revision = ?, state = ?
+            WHERE number = (SELECT number FROM command WHERE id = ?) AND revision < ? AND expires_at = ?`,
   sequence: `INSERT INTO direct_sequence (thing, key, number) VALUES (?, ?, ?)
              ON CONFLICT (thing, key) DO UPDATE SET number = excluded.number`,
   closeWrite: 'UPDATE write SET open = 0, outcome = ? WHERE id = ?',
