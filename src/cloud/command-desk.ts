@@ -16,7 +16,7 @@ import type { Desks } from './desks.ts';
 import type { DirectClerk } from './direct-clerk.ts';
 import type { Hub } from './hub.ts';
 import type { Ids } from './ids.ts';
-import { Once } from './once.ts';
+import type { Once } from './once.ts';
 import { ended, notFound } from './refusals.ts';
 import type { SteadyTime } from './steady-time.ts';
 
@@ -29,6 +29,7 @@ export interface CommandDeskOptions {
   readonly time: SteadyTime;
   readonly metrics: Metrics;
   readonly modelOf: (ref: ShadowRef) => Model;
+  readonly once: Once;
   /** Open commands one shadow may have (G4). */
   readonly openPerShadowMax: number;
 }
@@ -36,15 +37,13 @@ export interface CommandDeskOptions {
 /** Takes wishes and what people do with commands. */
 export class CommandDesk {
   readonly #options: CommandDeskOptions;
-  readonly #once: Once<CreatedCommand>;
 
   constructor(options: CommandDeskOptions) {
     this.#options = options;
-    this.#once = new Once(options);
   }
 
   async create({ idempotency, by, ...wish }: CreateCommand): Promise<Result<CreatedCommand>> {
-    return this.#once.run(idempotency, {
+    return this.#options.once.run(idempotency, {
       make: (remember) => {
         const id = this.#options.ids.next() as CommandId;
         return this.#place({ ...wish, id, author: by.name, grant: by.grant }, remember(id));

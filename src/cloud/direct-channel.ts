@@ -11,12 +11,14 @@ import { DirectClerk } from './direct-clerk.ts';
 import { DirectDesks, type DirectDesksOptions } from './direct-desks.ts';
 import { DirectListener } from './direct-listener.ts';
 import type { Ids } from './ids.ts';
+import type { Once } from './once.ts';
 import type { PresenceKeeper } from './presence-keeper.ts';
 
 export interface DirectChannelOptions extends Omit<DirectDesksOptions, 'onLoaded' | 'presenceOf'> {
   readonly transport: Transport;
   readonly presence: PresenceKeeper;
   readonly ids: Ids;
+  readonly once: Once;
   readonly openPerThingMax: number;
   /** Thing names, in which `*` stands for any characters, by the name of the group. */
   readonly groups: Readonly<Record<string, readonly string[]>>;

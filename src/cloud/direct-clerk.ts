@@ -19,7 +19,7 @@ import { childrenOf } from './children.ts';
 import { ended, notFound } from './refusals.ts';
 import type { DirectDesks } from './direct-desks.ts';
 import type { Ids } from './ids.ts';
-import { Once } from './once.ts';
+import type { Once } from './once.ts';
 import type { SteadyTime } from './steady-time.ts';
 
 export interface DirectClerkOptions {
@@ -28,6 +28,7 @@ export interface DirectClerkOptions {
   readonly ids: Ids;
   readonly time: SteadyTime;
   readonly metrics: Metrics;
+  readonly once: Once;
   /** Open direct commands one thing may have (G4). */
   readonly openPerThingMax: number;
 }
@@ -35,18 +36,14 @@ export interface DirectClerkOptions {
 /** Takes wishes for direct commands, and what people do with them. */
 export class DirectClerk {
   readonly #options: DirectClerkOptions;
-  readonly #single: Once<CreatedDirectCommand>;
-  readonly #groups: Once<CreatedGroup>;
 
   constructor(options: DirectClerkOptions) {
     this.#options = options;
-    this.#single = new Once(options);
-    this.#groups = new Once(options);
   }
 
   async create(request: CreateDirectCommand): Promise<Result<CreatedDirectCommand>> {
     const { idempotency, by, ...wish } = request;
-    return this.#single.run(idempotency, {
+    return this.#options.once.run(idempotency, {
       make: (remember) => {
         const id = this.#options.ids.next() as CommandId;
         return this.#place({ ...wish, id, author: by.name, grant: by.grant }, remember(id));
@@ -60,7 +57,7 @@ export class DirectClerk {
 
   async createGroup(request: CreateGroupCommand): Promise<Result<CreatedGroup>> {
     const { idempotency } = request;
-    return this.#groups.run(idempotency, {
+    return this.#options.once.run(idempotency, {
       make: (remember) => this.#placeGroup(request, remember),
       repeat: async (first) => {
         const command = await this.#find(first);

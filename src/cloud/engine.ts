@@ -58,6 +58,7 @@ import { DriftIndex } from './drift-index.ts';
 import { FanOut } from './fan-out.ts';
 import { Hub } from './hub.ts';
 import { Ids } from './ids.ts';
+import { Once } from './once.ts';
 import { Outbox } from './outbox.ts';
 import { PresenceKeeper } from './presence-keeper.ts';
 import { Reader } from './reader.ts';
@@ -150,6 +151,7 @@ export class Engine implements Cloud {
     this.#time = new SteadyTime(clock);
     const time = this.#time;
     const ids = new Ids(clock, random);
+    const once = new Once({ ledger, time });
     const settings = { ...DESK_SETTINGS, ...options.desk };
     this.#hub = new Hub(log, (command) => this.#onEnd(command));
     this.#recorder = new Recorder({ ledger, clock, log }, (changes, receipt) => this.#hub.durable(changes, receipt));
@@ -193,7 +195,7 @@ export class Engine implements Cloud {
       mayForget: (entry) => this.#drift.isQuiet(entry),
     });
     this.#direct = new DirectChannel({
-      ...{ transport, ledger, clock, random, log, metrics, time, ids },
+      ...{ transport, ledger, clock, random, log, metrics, time, ids, once },
       ...{ recorder: this.#recorder, outbox: this.#outbox, presence: this.#presence },
       settings: { ...DIRECT_SETTINGS, ...options.direct },
       topics: options.directTopics ?? defaultDirectTopics(),
@@ -203,7 +205,7 @@ export class Engine implements Cloud {
       onOpen: (change) => (this.#openCommands += change),
     });
     const openPerShadowMax = options.openPerShadowMax ?? OPEN_PER_SHADOW_MAX;
-    const taking = { ledger, desks: this.#desks, ids, time, metrics, modelOf, openPerShadowMax };
+    const taking = { ledger, desks: this.#desks, ids, time, metrics, modelOf, openPerShadowMax, once };
     this.#commandDesk = new CommandDesk({ ...taking, hub: this.#hub, direct: this.#direct.clerk });
     this.#fanOut = new FanOut(taking);
     this.#watcher = new Watcher({

@@ -13,7 +13,7 @@ import { childrenOf } from './children.ts';
 import type { CreateMany, CreatedMany } from './cloud.ts';
 import type { Desks } from './desks.ts';
 import type { Ids } from './ids.ts';
-import { Once, type Remember } from './once.ts';
+import type { Once, Remember } from './once.ts';
 import type { SteadyTime } from './steady-time.ts';
 
 export interface FanOutOptions {
@@ -23,6 +23,7 @@ export interface FanOutOptions {
   readonly time: SteadyTime;
   readonly metrics: Metrics;
   readonly modelOf: (ref: ShadowRef) => Model;
+  readonly once: Once;
   readonly openPerShadowMax: number;
 }
 
@@ -32,15 +33,13 @@ export interface FanOutOptions {
  */
 export class FanOut {
   readonly #options: FanOutOptions;
-  readonly #once: Once<CreatedMany>;
 
   constructor(options: FanOutOptions) {
     this.#options = options;
-    this.#once = new Once(options);
   }
 
   create({ idempotency, ...request }: CreateMany): Promise<Result<CreatedMany>> {
-    return this.#once.run(idempotency, {
+    return this.#options.once.run(idempotency, {
       make: (remember) => this.#create(request, remember),
       repeat: (first) => this.#again(first),
     });

@@ -18,24 +18,36 @@ export interface Work<T> {
   readonly repeat: (first: CommandId) => Promise<Result<T>>;
 }
 
-/** The same key with the same fingerprint does its work once, however often and at once it is asked for (D6). */
-export class Once<T extends { readonly replayed: boolean }> {
+interface UnderWay {
+  readonly fingerprint: string;
+  readonly result: Promise<Result<{ readonly replayed: boolean }>>;
+}
+
+/**
+ * The same key with the same fingerprint does its work once, however often and at once it is asked for (D6). One for all
+ * kinds of commands: a key that is used for two of them at the same moment is a mismatch as well.
+ */
+export class Once {
   readonly #ledger: Ledger;
   readonly #time: SteadyTime;
-  readonly #underWay = new Map<string, { fingerprint: string; result: Promise<Result<T>> }>();
+  readonly #underWay = new Map<string, UnderWay>();
 
   constructor({ ledger, time }: { ledger: Ledger; time: SteadyTime }) {
     this.#ledger = ledger;
     this.#time = time;
   }
 
-  async run(idempotency: IdempotencyKey | undefined, work: Work<T>): Promise<Result<T>> {
+  async run<T extends { readonly replayed: boolean }>(
+    idempotency: IdempotencyKey | undefined,
+    work: Work<T>,
+  ): Promise<Result<T>> {
     if (idempotency === undefined) return work.make(() => []);
     const { key, fingerprint } = idempotency;
     const other = this.#underWay.get(key);
     if (other !== undefined) {
       if (other.fingerprint !== fingerprint) return mismatch(key);
-      const result = await other.result;
+      // The fingerprint covers the kind of request, so what it made is of this kind.
+      const result = (await other.result) as Result<T>;
       return result.ok ? ok({ ...result.value, replayed: true }) : result;
     }
     const result = this.#once({ key, fingerprint }, work);
@@ -47,7 +59,7 @@ export class Once<T extends { readonly replayed: boolean }> {
     }
   }
 
-  async #once({ key, fingerprint }: IdempotencyKey, work: Work<T>): Promise<Result<T>> {
+  async #once<T>({ key, fingerprint }: IdempotencyKey, work: Work<T>): Promise<Result<T>> {
     const known = await this.#ledger.idempotency(key);
     if (!known.ok) return known;
     if (known.value !== undefined) {

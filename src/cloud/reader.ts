@@ -47,9 +47,8 @@ export class Reader {
   async settled(id: CommandId, signal: AbortSignal, ref?: ShadowRef): Promise<Result<AnyCommand>> {
     // Listen first, look second: an end in between is not missed.
     const end = this.#whenEnded(id, signal);
-    const known = ref === undefined ? undefined : this.#parts.desks.peek(ref)?.desk?.commands.get(id);
     // What is open on its desk cannot have ended in the ledger.
-    if (known === undefined || !isOpenCommand(known)) {
+    if (ref === undefined || !this.#isOpenOnDesk(id, ref)) {
       const found = await this.command(id);
       if (!found.ok || !isOpenCommand(found.value)) {
         end.cancel();
@@ -132,6 +131,12 @@ export class Reader {
       fields: shadowFields(desk, { model, now }),
       openCommands: open.map(({ id }) => id),
     });
+  }
+
+  #isOpenOnDesk(id: CommandId, ref: ShadowRef): boolean {
+    const { desks, directDesks } = this.#parts;
+    const command = directDesks.peek(ref.thingName)?.commands.get(id) ?? desks.peek(ref)?.desk?.commands.get(id);
+    return command !== undefined && isOpenCommand(command);
   }
 
   #whenEnded(id: CommandId, signal: AbortSignal): { command: Promise<AnyCommand | undefined>; cancel: Cancel } {

@@ -142,7 +142,5 @@ function isKept(command: DirectCommand): boolean {
 
 /** A result stands in the command once, not in its history again: it may have 100 KB. */
 function recorded(before: DirectCommand, after: DirectCommand): readonly JsonObject[] {
-  const { result: _, ...rest } = after;
-  const { result: __, ...was } = before;
-  return differenceOfMembers({ before: was, after: rest });
+  return differenceOfMembers({ before, after, except: 'result' });
 }

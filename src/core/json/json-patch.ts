@@ -9,20 +9,23 @@ export function difference<T extends object>({ before, after }: { before: T; aft
 
 /**
  * As `difference`, for values of which most members are the very same objects on both sides, as a transition leaves them:
- * those are not walked, and what stands in the patch is shared and not copied. A member that is undefined is none.
+ * those are not walked, and what stands in the patch is shared and not copied. A member that is undefined is none; `except`
+ * is left out.
  */
 export function differenceOfMembers<T extends object>({
   before,
   after,
+  except,
 }: {
   before: T;
   after: T;
+  except?: keyof T & string;
 }): readonly JsonObject[] {
   const [was, is] = [before, after] as unknown as [Members, Members];
   const patch: JsonObject[] = [];
   for (const key of Object.keys(was)) {
     const [old, value] = [was[key], is[key]];
-    if (old === value || old === undefined) continue;
+    if (old === value || old === undefined || key === except) continue;
     const path = pointerOf([key]);
     if (value === undefined) patch.push({ op: 'remove', path });
     else if (isTree(old) && isTree(value) && Array.isArray(old) === Array.isArray(value)) {
@@ -32,7 +35,8 @@ export function differenceOfMembers<T extends object>({
   }
   for (const key of Object.keys(is)) {
     const value = is[key];
-    if (value !== undefined && was[key] === undefined) patch.push({ op: 'add', path: pointerOf([key]), value });
+    if (value !== undefined && was[key] === undefined && key !== except)
+      patch.push({ op: 'add', path: pointerOf([key]), value });
   }
   return patch;
 }

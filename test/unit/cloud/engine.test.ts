@@ -186,3 +186,22 @@ test('a repeated request for a group answers with as many members as it had then
   const again = got(await cloud.createGroup({ ...wish, things: names(5) }));
   expect(again).toEqual({ ...first, replayed: true });
 });
+
+test('one idempotency key for several kinds of commands at the same moment makes one of them, the others are told', async () => {
+  const { cloud } = await engine();
+  const by = { name: 'anna' };
+  const things = [refOf('lamp').thingName];
+  const key = (fingerprint: string) => ({ idempotency: { key: 'order-7', fingerprint } });
+  const asked = () =>
+    Promise.all([
+      cloud.create({ ...aWish('lamp', { on: true }), ...key('shadow') }),
+      cloud.createDirect({ thingName: refOf('lamp').thingName, name: 'blink', by, ...key('direct') }),
+      cloud.createGroup({ group: 'all', things, name: 'blink', by, ...key('group') }),
+      cloud.createMany({ refs: [refOf('lamp')], patch: { on: true }, by, ...key('many') }),
+    ]);
+  const codes = (results: readonly Result<unknown>[]) => results.map((each) => (each.ok ? 'made' : each.problem.code));
+  const expected = ['made', 'idempotency_mismatch', 'idempotency_mismatch', 'idempotency_mismatch'];
+  expect(codes(await asked())).toEqual(expected);
+  expect(codes(await asked()), 'and later as well').toEqual(expected);
+  expect(got(await cloud.commands({}, { limit: 10 })).items).toHaveLength(1);
+});
