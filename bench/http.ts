@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { changeAccessFile } from '../src/adapters/access-file/access-file.ts';
+import { addKey } from '../src/adapters/access-file/keys.ts';
 import { startChild, startShadowctl } from './support/child.ts';
 import { fillWithDrift } from './support/drift-ledger.ts';
 import { HttpClient } from './support/http.ts';
@@ -26,7 +28,7 @@ const BODY = JSON.stringify({ desired: { targetC: 21.5, mode: 'comfort' }, reaso
 const folder = mkdtempSync(join(process.env['BENCH_DIR'] ?? tmpdir(), 'bench-http-'));
 
 /** `shadowctl serve` on a ledger of its own; nobody is at the broker's address. */
-async function serve(store: string) {
+async function serve(store: string, ...more: readonly string[]) {
   const server = await startShadowctl(
     [
       'serve',
@@ -38,6 +40,7 @@ async function serve(store: string) {
       'mqtt://127.0.0.1:1',
       '--log',
       'error',
+      ...more,
     ],
     /(http:\/\/127\.0\.0\.1:\d+)/,
   );
@@ -117,14 +120,15 @@ async function post(): Promise<void> {
 }
 
 /** Opens listeners and tells, per event, when the last of them has it. */
-async function listeners(url: string, path: string) {
+async function listeners(url: string, path: string, keys: readonly string[] = []) {
   let waiting = { left: 0, done: (): void => undefined };
   const requests = await Promise.all(
     Array.from(
       { length: LISTENERS },
-      () =>
+      (_, at) =>
         new Promise<ReturnType<typeof request>>((resolve, reject) => {
-          const outgoing = request(`${url}${path}`, { agent: false }, (response) => {
+          const headers = bearer(keys[at % keys.length]);
+          const outgoing = request(`${url}${path}`, { agent: false, headers }, (response) => {
             response.setEncoding('utf8').on('data', (chunk: string) => {
               if (!chunk.includes('event: created')) return;
               waiting.left -= 1;
@@ -149,19 +153,45 @@ async function listeners(url: string, path: string) {
   };
 }
 
+const bearer = (key: string | undefined): Readonly<Record<string, string>> =>
+  key === undefined ? {} : { authorization: `Bearer ${key}` };
+
+/** An access file with ten keys, each of which may look at part of the fleet and have as many streams as it likes. */
+async function accessFile(): Promise<{ file: string; keys: readonly string[] }> {
+  const file = join(folder, 'access.json');
+  const rules = [{ effect: 'allow', actions: ['look', 'command'], things: ['thing-*', 'other-*'] }];
+  const limits = { eventStreams: LISTENERS, commandsPerThingPerS: 10_000, commandsPerThingBurst: 10_000 };
+  writeFileSync(file, JSON.stringify({ version: 1, roles: { backend: { rules } }, limits }));
+  const keys: string[] = [];
+  for (let number = 0; number < 10; number += 1) {
+    const made = await changeAccessFile(file, (before) =>
+      addKey(before, { name: `backend-${number}`, roles: ['backend'] }, Date.now()),
+    );
+    if (!made.ok) throw new Error(made.problem.message);
+    keys.push(made.value.key);
+  }
+  return { file, keys };
+}
+
 async function events(): Promise<void> {
+  const { file, keys } = await accessFile();
   const ours = await serve(join(folder, 'events.sqlite'));
+  const guarded = await serve(join(folder, 'guarded.sqlite'), '--access', file);
   const bare = await startChild<{ url: string }>('sse-server');
-  const sides = { ours: { url: ours.url, path: '/v1/events' }, bare: { url: bare.ready.url, path: '/' } };
-  const run = async (which: 'ours' | 'bare') => {
-    const { url, path } = sides[which];
+  const sides = {
+    ours: { url: ours.url, path: '/v1/events', keys: [] },
+    guarded: { url: guarded.url, path: '/v1/events', keys },
+    bare: { url: bare.ready.url, path: '/', keys: [] },
+  };
+  const run = async (which: keyof typeof sides) => {
+    const { url, path, keys } = sides[which];
     const client = new HttpClient(url, 1);
-    const heard = await listeners(url, path);
+    const heard = await listeners(url, path, keys);
     const times: number[] = [];
     for (let count = 0; count < 60; count += 1) {
       const all = heard.next();
       const began = performance.now();
-      await client.post(`/v1/things/thing-${count}/commands`, BODY);
+      await client.post(`/v1/things/thing-${count}/commands`, BODY, bearer(keys[0]));
       await all;
       if (count >= 10) times.push(performance.now() - began);
     }
@@ -170,21 +200,33 @@ async function events(): Promise<void> {
     await pause(300);
     return summarize(times);
   };
-  const { ours: mine = [], bare: theirs = [] } = await interleave(REPETITIONS, {
+  const {
+    ours: mine = [],
+    guarded: checked = [],
+    bare: theirs = [],
+  } = await interleave(REPETITIONS, {
     ours: () => run('ours'),
+    guarded: () => run('guarded'),
     bare: () => run('bare'),
   });
-  const ratios = mine.map(({ p50 }, at) => p50 / (theirs[at]?.p50 ?? NaN));
   const row = (name: string, runs: readonly { p50: number; p99: number }[]) => [
     name,
     spread(runs.map(({ p50 }) => p50)),
     spread(runs.map(({ p99 }) => p99)),
+    spread(runs.map(({ p50 }, at) => p50 / (theirs[at]?.p50 ?? NaN))),
   ];
   print(`\nOne event to ${LISTENERS.toLocaleString('en-US')} listeners, from the POST until the last one has it\n`);
-  print(table(['server', 'p50 ms', 'p99 ms'], [row('shadowctl, durable', mine), row('node:http', theirs)]));
-  print(`ratio ${spread(ratios)}`);
-  await ours.stop();
-  await bare.stop();
+  print(
+    table(
+      ['server', 'p50 ms', 'p99 ms', 'ratio'],
+      [
+        row('shadowctl, durable', mine),
+        row('the same, access control with ten keys', checked),
+        row('node:http', theirs),
+      ],
+    ),
+  );
+  for (const server of [ours, guarded, bare]) await server.stop();
 }
 
 async function drift(): Promise<void> {

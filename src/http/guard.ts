@@ -104,7 +104,8 @@ function mayAtAll({ rules }: Principal, { access }: Pick<Operation, 'access'>): 
   return rules.some(({ effect, actions }) => effect === 'allow' && actions.includes(access));
 }
 
-function bearerOf({ headers: { authorization } }: FastifyRequest): string | undefined {
+/** The credential as it was sent; undefined if there is none in the one place for it. */
+export function bearerOf({ headers: { authorization } }: FastifyRequest): string | undefined {
   return /^bearer +([\x21-\x7e]{1,8000})$/i.exec(authorization ?? '')?.[1];
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startSimulator, type Simulator } from '../../simulators/testing.ts';
 import { composeDevice } from '../../src/compose-device.ts';
 import { NO_MODEL } from '../../src/core/model/model.ts';
@@ -7,21 +7,33 @@ import type { Device } from '../../src/device/device.ts';
 import { eventually } from '../support/eventually.ts';
 import { got } from '../support/ledger-fixtures.ts';
 import { startShadowctl, type Started } from '../support/shadowctl.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { temporaryFolder, type TemporaryFolder } from '../support/temporary-folder.ts';
 import { TestHardware, thing } from '../support/test-device.ts';
 
-const folder = temporaryFolder();
-const disk = folder.path('.');
 /** A disk of our own that can be full needs rights that not every machine gives. */
-const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk]).status === 0;
+function mounted(disk: string): boolean {
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', disk]).status === 0;
+}
+function unmount(folder: TemporaryFolder): void {
+  execFileSync('umount', [folder.path('.')]);
+  folder.remove();
+}
 
-describe.skipIf(!mounted)('a server whose disk is full (F1)', () => {
+const probe = temporaryFolder();
+const canMount = mounted(probe.path('.'));
+if (canMount) unmount(probe);
+else probe.remove();
+
+describe.skipIf(!canMount)('a server whose disk is full (F1)', () => {
+  let folder: TemporaryFolder;
   let simulator: Simulator;
   let device: Device;
   let server: Started;
   let url: string;
 
-  beforeAll(async () => {
+  beforeEach(async () => {
+    folder = temporaryFolder();
+    expect(mounted(folder.path('.'))).toBe(true);
     simulator = await startSimulator();
     const { mqttUrl } = simulator;
     const shadows = [{ model: NO_MODEL, adapters: [new TestHardware({ '/n': 0 })] }];
@@ -30,15 +42,14 @@ describe.skipIf(!mounted)('a server whose disk is full (F1)', () => {
     const store = `sqlite:${folder.path('ledger.sqlite')}`;
     const args = ['--listen', '127.0.0.1:0', '--store', store, '--mqtt', mqttUrl, '--log', 'silent', '--json'];
     server = startShadowctl(['serve', ...args]);
-    url = await eventually(() => /"http":"([^"]+)"/.exec(server.stdout())?.[1]);
+    url = await eventually(() => /"http":"([^"]+)"/.exec(server.stdout())?.[1], { withinMs: 30_000 });
   });
-  afterAll(async () => {
+  afterEach(async () => {
     server.process.kill('SIGTERM');
     await server.ended;
     await device.stop();
     await simulator.stop();
-    execFileSync('umount', [disk]);
-    folder.remove();
+    unmount(folder);
   });
 
   const post = (n: number) =>
@@ -67,10 +78,15 @@ describe.skipIf(!mounted)('a server whose disk is full (F1)', () => {
       expect((await fetch(`${url}/healthz`)).status).toBe(200);
       expect((await fetch(`${url}/v1/commands/${accepted[0] ?? ''}`)).status).toBe(200);
 
-      execFileSync('mount', ['-o', 'remount,size=50m', disk]);
+      execFileSync('mount', ['-o', 'remount,size=50m', folder.path('.')]);
 
       await eventually(async () => (await post(1_000_000)).status === 202, { withinMs: 30_000, everyMs: 50 });
-      await eventually(async () => (await list('verdict=pending')).length === 0, { withinMs: 30_000, everyMs: 50 });
+      const settled = async (): Promise<boolean> => {
+        const open = await list('verdict=pending');
+        if (open.length > 0) throw new Error(`still pending: ${JSON.stringify(open)}`);
+        return true;
+      };
+      await eventually(settled, { withinMs: 30_000, everyMs: 50 });
       expect((await fetch(`${url}/readyz`)).status).toBe(200);
       for (const id of accepted) {
         const command = (await (await fetch(`${url}/v1/commands/${id}`)).json()) as { status: string };

@@ -1,16 +1,16 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { inScope, type Scope } from '../../core/access/decide.ts';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { EventFeed, type Frame, type FramePage } from '../event-feed.ts';
-import { tooMany, visibleTo } from '../guard.ts';
+import { bearerOf, tooMany } from '../guard.ts';
 import { OPERATIONS } from '../operations.ts';
 import type { RequestProblem } from '../problem-response.ts';
 import { eventsQuery, readRequest } from '../requests.ts';
 import { respond, type RouteParts } from '../respond.ts';
 import { route } from '../route.ts';
+import { RightsOfStreams, type StreamRights } from '../stream-rights.ts';
 
 /**
  * `GET /v1/events`: every timeline entry as server-sent events, in order of sequence, without gaps, resumable.
@@ -25,6 +25,7 @@ import { route } from '../route.ts';
 export function eventRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { cloud, closing, streamsMax = STREAMS_MAX, heartbeatMs = HEARTBEAT_MS } = parts;
   const feed = new EventFeed(cloud);
+  const rights = new RightsOfStreams(parts.access);
   const open = new Map<string, number>();
   let all = 0;
 
@@ -42,13 +43,11 @@ export function eventRoutes(app: FastifyInstance, parts: RouteParts): void {
     all += 1;
     open.set(caller, own + 1);
     reply.hijack();
+    const bearer = bearerOf(request) ?? '';
+    const askRights = (): Promise<StreamRights | undefined> => rights.of(bearer);
     const stream = new EventStream({
-      response: reply.raw,
-      feed,
-      heartbeatMs,
-      wants: filterOf(query.value),
-      scope: visibleTo(parts, request),
-      stillAllowed: () => stillAllowed(parts, request),
+      ...{ response: reply.raw, feed, heartbeatMs, wants: filterOf(query.value), askRights },
+      rightsAreFresh: (known) => rights.areFresh(known),
     });
     const leave = () => reply.raw.end();
     const stay = closing.onClose(leave);
@@ -70,8 +69,6 @@ const STREAMS_MAX = 1_000;
 const HEARTBEAT_MS = 15_000;
 const STALLED_HEARTBEATS_MAX = 4;
 const RECONNECT_MS = 2_000;
-/** How old the answer about rights may be when an event is told. */
-const RIGHTS_MS = 1_000;
 
 async function startOf(
   { cloud }: RouteParts,
@@ -97,37 +94,25 @@ function filterOf({ command, parent, thing, name }: z.output<typeof eventsQuery>
     (name === undefined || name === ref.shadowName);
 }
 
-/** The scope as it is now, or undefined if the credential is not valid any more. */
-async function stillAllowed(
-  parts: RouteParts,
-  request: FastifyRequest,
-): Promise<{ scope: Scope | undefined } | undefined> {
-  if (parts.access === undefined) return { scope: undefined };
-  const bearer = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
-  const principal = await parts.access.authenticate(bearer);
-  if (!principal.ok) return undefined;
-  request.principal = principal.value;
-  return { scope: visibleTo(parts, request) };
-}
-
 interface StreamParts {
   readonly response: ServerResponse;
   readonly feed: EventFeed;
   readonly heartbeatMs: number;
   readonly wants: (frame: Frame) => boolean;
-  readonly scope: Scope | undefined;
-  readonly stillAllowed: () => Promise<{ scope: Scope | undefined } | undefined>;
+  /** Undefined if the credential is not valid any more. */
+  readonly askRights: () => Promise<StreamRights | undefined>;
+  readonly rightsAreFresh: (known: StreamRights) => boolean;
 }
 
 class EventStream {
   readonly #parts: StreamParts;
-  #scope: Scope | undefined;
+  /** Unknown until the first look at them, which is before the first event. */
+  #rights: StreamRights | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   #unsubscribe: () => void = () => undefined;
   #after = 0;
   /** The newest id that the reader was told. */
   #told = 0;
-  #rightsAt = performance.now();
   #stalled = 0;
   #reading = false;
   #more = false;
@@ -135,7 +120,6 @@ class EventStream {
 
   constructor(parts: StreamParts) {
     this.#parts = parts;
-    this.#scope = parts.scope;
   }
 
   async start(after: number): Promise<void> {
@@ -186,16 +170,12 @@ class EventStream {
 
   /** False if the stream is over, which it is when the credential is not valid any more. */
   async #askRights(): Promise<boolean> {
-    const allowed = await this.#parts.stillAllowed();
+    this.#rights = await this.#parts.askRights();
     if (this.#ended) return false;
-    if (allowed === undefined) {
-      this.end();
-      this.#parts.response.end();
-      return false;
-    }
-    this.#scope = allowed.scope;
-    this.#rightsAt = performance.now();
-    return true;
+    if (this.#rights !== undefined) return true;
+    this.end();
+    this.#parts.response.end();
+    return false;
   }
 
   #read(): void {
@@ -214,7 +194,7 @@ class EventStream {
       this.#more = false;
       const page = this.#parts.feed.kept(this.#after) ?? (await this.#fromLedger());
       if (page === undefined || this.#ended) return;
-      if (performance.now() - this.#rightsAt > RIGHTS_MS && !(await this.#askRights())) return;
+      if (!this.#knowsRights() && !(await this.#askRights())) return;
       for (const frame of page.frames) {
         // What does not fit now is read again from where the reader is.
         if (!this.#canWrite()) return;
@@ -238,13 +218,17 @@ class EventStream {
     return { frames: [], through: next, oldest, newest, restart: true };
   }
 
+  #knowsRights(): boolean {
+    return this.#rights !== undefined && this.#parts.rightsAreFresh(this.#rights);
+  }
+
   #canWrite(): boolean {
     return !this.#ended && !this.#parts.response.writableNeedDrain;
   }
 
   #write(frame: Frame): void {
     this.#after = frame.sequence;
-    if (!this.#parts.wants(frame) || !inScope(this.#scope, frame.ref)) return;
+    if (!this.#parts.wants(frame) || this.#rights?.allow(frame) !== true) return;
     this.#told = frame.sequence;
     this.#parts.response.write(frame.bytes);
   }

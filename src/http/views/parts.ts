@@ -1,4 +1,5 @@
 import type { EpochMs } from '../../core/brand.ts';
+import { instantText } from '../../core/instant-text.ts';
 import type { ProblemCode } from '../../core/problem.ts';
 import { shadowKey, type ShadowRef } from '../../core/shadow/shadow-ref.ts';
 
@@ -43,7 +44,7 @@ export function instant(at: EpochMs): string;
 export function instant(at: EpochMs | undefined): string | undefined;
 
 export function instant(at: EpochMs | undefined): string | undefined {
-  return at === undefined ? undefined : new Date(at).toISOString();
+  return at === undefined ? undefined : instantText(at);
 }
 
 type Compact<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {

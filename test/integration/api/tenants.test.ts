@@ -5,6 +5,7 @@ import { revokeKeys } from '../../../src/adapters/access-file/keys.ts';
 import { ApiWorld, type Answer } from '../../support/api.ts';
 import { DirectDevice } from '../../support/direct-device.ts';
 import { eventually } from '../../support/eventually.ts';
+import { fresh } from '../../support/fresh.ts';
 import { TENANTS } from '../../support/tenants.ts';
 
 let world: ApiWorld;
@@ -274,14 +275,14 @@ describe('rights on fields and commands', () => {
   });
 
   test('C-09: the same idempotency key of two callers is two keys', async () => {
-    const headers = { 'idempotency-key': 'shared-1' };
-    const one = await world.post('/v1/things/a-4/commands', { desired: { x: 1 } }, { token: a, headers });
-    const two = await world.post('/v1/things/a-4/commands', { desired: { x: 2 } }, { token: all, headers });
-    const again = await world.post('/v1/things/a-4/commands', { desired: { x: 1 } }, { token: a, headers });
+    const [headers, path] = [{ 'idempotency-key': fresh('shared') }, `/v1/things/${fresh('a-4')}/commands`];
+    const one = await world.post(path, { desired: { x: 1 } }, { token: a, headers });
+    const two = await world.post(path, { desired: { x: 2 } }, { token: all, headers });
+    const again = await world.post(path, { desired: { x: 1 } }, { token: a, headers });
     expect([one.status, two.status, again.headers['idempotency-replayed']]).toEqual([202, 202, 'true']);
     expect(two.body.id).not.toBe(one.body.id);
     expect(again.body.id).toBe(one.body.id);
-    const other = await world.post('/v1/things/a-4/commands', { desired: { x: 3 } }, { token: a, headers });
+    const other = await world.post(path, { desired: { x: 3 } }, { token: a, headers });
     expect(other).toMatchObject({ status: 422, body: { code: 'idempotency_mismatch' } });
     expect(other.text).not.toContain('x');
   });

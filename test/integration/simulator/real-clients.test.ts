@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { EventEmitter } from 'node:events';
 import { io, iotshadow, mqtt, mqtt5 } from 'aws-iot-device-sdk-v2';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { makeCertificates, type Certificates } from '../../../simulators/access/certificates.ts';
 import { parsePolicy } from '../../../simulators/access/policy.ts';
 import { startSimulator, type Simulator } from '../../../simulators/testing.ts';
@@ -33,6 +33,8 @@ beforeAll(async () => {
   }
   cloud = await startSimulator({ mqtts: { address: '127.0.0.1:0', ca: ca.cert, ...server } });
 });
+
+beforeEach(() => cloud.control.reset());
 
 afterAll(async () => {
   await cloud.stop();
