@@ -3,7 +3,7 @@ import type { Database, Statement } from 'better-sqlite3';
 export type Value = string | number | null;
 
 /** Statements for many rows are prepared for these numbers of them; what is left over takes the next smaller one. */
-const SIZES = [32, 8, 1];
+const SIZES = [32, 8, 2, 1];
 
 /** `INSERT … VALUES (…), (…)`: most of what a small row costs is the call into SQLite, not the row. */
 export class ManyRows {
