@@ -42,11 +42,12 @@ export class CommandDesk {
     this.#options = options;
   }
 
-  async create({ idempotency, by, ...wish }: CreateCommand): Promise<Result<CreatedCommand>> {
+  async create(request: CreateCommand): Promise<Result<CreatedCommand>> {
+    const { idempotency, by } = request;
     return this.#options.once.run(idempotency, {
       make: (remember) => {
         const id = this.#options.ids.next() as CommandId;
-        return this.#place({ ...wish, id, author: by.name, grant: by.grant }, remember(id));
+        return this.#place({ ...request, id, author: by.name, grant: by.grant }, remember(id));
       },
       repeat: async (id) => {
         const found = await this.#options.ledger.command(id);

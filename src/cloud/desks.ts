@@ -102,8 +102,13 @@ export class Desks {
   /** The highest number of a `get` of any desk that was let go of. */
   #asked = 0;
 
+  readonly #newWriteId: () => WriteId;
+  readonly #fraction: () => number;
+
   constructor(options: DesksOptions) {
     this.#options = options;
+    this.#newWriteId = () => options.ids.next() as WriteId;
+    this.#fraction = () => options.random.fraction();
     this.#instance = options.ids.next().slice(-8);
   }
 
@@ -420,11 +425,9 @@ export class Desks {
   #publish(entry: DeskEntry, write: Extract<DeskStep['effects'][number], { type: 'publish' }>['write']): void {
     const token = tokenOf(write.id);
     const writeId: WriteId = write.id;
-    const body = {
-      state: write.purpose === 'nudge' ? {} : { desired: write.patch },
-      ...(write.ifVersion === undefined ? {} : { version: write.ifVersion }),
-      clientToken: token,
-    };
+    const state = write.purpose === 'nudge' ? {} : { desired: write.patch };
+    // JSON leaves a version out that is undefined.
+    const body = { state, version: write.ifVersion, clientToken: token };
     this.#options.outbox.send({
       token,
       priority: 'write',
@@ -476,17 +479,10 @@ export class Desks {
     if (at !== undefined) alarm.by(time.due(at));
   }
 
-  #contextOf(entry: DeskEntry): DeskContext {
-    const { time, ids, random, gate } = this.#options;
-    return {
-      now: time.now(),
-      model: entry.model,
-      settings: this.#settings(),
-      newWriteId: () => ids.next() as WriteId,
-      fraction: () => random.fraction(),
-      readWord: deviceWord,
-      ...(gate === undefined ? {} : { mayPublish: gate }),
-    };
+  #contextOf({ model }: DeskEntry): DeskContext {
+    const { time, gate: mayPublish } = this.#options;
+    const [settings, newWriteId, fraction] = [this.#settings(), this.#newWriteId, this.#fraction];
+    return { now: time.now(), model, settings, newWriteId, fraction, readWord: deviceWord, mayPublish };
   }
 }
 

@@ -50,13 +50,15 @@ export function uuidV7Source(wall: () => EpochMs, bytes: (count: number) => Uint
 function format(ms: number, counter: number, random: Uint8Array): string {
   assert(ms >= 0 && ms < 2 ** 48, 'the wall clock of an identifier is between 1970 and the year 10889');
   assert(random.length >= UUID_RANDOM_BYTES, 'an identifier has ten random bytes');
-  const time = ms.toString(16).padStart(12, '0');
-  const variant = hex(((random[2] ?? 0) & 0x3f) | 0x80);
+  const [high, low] = [Math.floor(ms / 0x1_0000), ms % 0x1_0000];
+  const time = `${hex(high >>> 24)}${hex(high >>> 16)}${hex(high >>> 8)}${hex(high)}-${hex(low >>> 8)}${hex(low)}`;
+  const version = hex(0x70 | (counter >>> 8)) + hex(counter);
+  const variant = hex(((random[2] ?? 0) & 0x3f) | 0x80) + hex(random[3] ?? 0);
   let tail = '';
-  for (let at = 3; at < UUID_RANDOM_BYTES; at++) tail += hex(random[at] ?? 0);
-  const version = `7${counter.toString(16).padStart(3, '0')}`;
-  return `${time.slice(0, 8)}-${time.slice(8)}-${version}-${variant}${tail.slice(0, 2)}-${tail.slice(2)}`;
+  for (let at = 4; at < UUID_RANDOM_BYTES; at++) tail += hex(random[at] ?? 0);
+  return `${time}-${version}-${variant}-${tail}`;
 }
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-const hex = (byte: number): string => HEX[byte] ?? '';
+/** The lowest eight bits. */
+const hex = (bits: number): string => HEX[bits & 0xff] ?? '';

@@ -4,6 +4,7 @@ import { leavesOf } from '../json/json-pointer.ts';
 import type { JsonObject, JsonValue } from '../json/json.ts';
 import { member } from '../json/json.ts';
 import type { Model } from '../model/model.ts';
+import type { Mutable } from '../mutable.ts';
 import { problem } from '../problem.ts';
 import { fail, ok, type Result } from '../result.ts';
 import { shadowKey, type ShadowRef } from '../shadow/shadow-ref.ts';
@@ -61,31 +62,32 @@ export function newCommand(wish: Wish, { now, model }: { now: EpochMs; model: Mo
     wish.expiresInMs ?? Infinity,
     ...(wish.expiresAt === undefined && wish.expiresInMs === undefined ? [EXPIRES_IN_MS_DEFAULT, ...validFor] : []),
   );
-  const policy: CommandPolicy = {
+  const policy: Mutable<CommandPolicy> = {
     applyWithinMs: wish.applyWithinMs ?? APPLY_WITHIN_MS_DEFAULT,
     expiresAt: wish.expiresAt ?? epochMs(now + expiresIn),
     whenOffline: wish.whenOffline ?? 'wait',
     onEnd: wish.onEnd ?? 'restore',
-    ...(wish.ifVersion === undefined ? {} : { ifVersion: wish.ifVersion }),
   };
-  return ok({
+  if (wish.ifVersion !== undefined) policy.ifVersion = wish.ifVersion;
+  const command: Mutable<Command> = {
     id: wish.id,
     kind: 'shadow',
     ref: wish.ref,
     author: wish.author,
-    ...(wish.reason === undefined ? {} : { reason: wish.reason }),
     createdAt: now,
     patch: wish.patch,
     fields: leaves.map(([field, desired]) => ({ field, desired, state: { outcome: 'pending' } })),
     policy,
     status: 'queued',
     clock: { leftMs: policy.applyWithinMs },
-    ...(wish.retryOf === undefined ? {} : { retryOf: wish.retryOf }),
-    ...(wish.rollbackOf === undefined ? {} : { rollbackOf: wish.rollbackOf }),
-    ...(wish.parentId === undefined ? {} : { parentId: wish.parentId }),
-    ...(wish.grant === undefined ? {} : { grant: wish.grant }),
     revision: 0,
-  });
+  };
+  if (wish.reason !== undefined) command.reason = wish.reason;
+  if (wish.retryOf !== undefined) command.retryOf = wish.retryOf;
+  if (wish.rollbackOf !== undefined) command.rollbackOf = wish.rollbackOf;
+  if (wish.parentId !== undefined) command.parentId = wish.parentId;
+  if (wish.grant !== undefined) command.grant = wish.grant;
+  return ok(command);
 }
 
 function flawOf(wish: Wish, leaves: ReturnType<typeof leavesOf>, now: EpochMs): ReturnType<typeof problem> | undefined {

@@ -150,7 +150,7 @@ export interface DeskContext {
   readonly model: Model;
   readonly settings: DeskSettings;
   /** The rights behind a command, asked before each publish of it (attack C-28); absent: everybody has them. */
-  readonly mayPublish?: (command: Command) => Result<void>;
+  readonly mayPublish?: ((command: Command) => Result<void>) | undefined;
   /** A new UUIDv7. */
   newWriteId(): WriteId;
   /** Uniform in [0, 1). */

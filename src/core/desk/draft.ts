@@ -8,9 +8,8 @@ import { transition } from '../command/transition.ts';
 import type { Write } from '../command/write.ts';
 import type { JsonObject } from '../json/json.ts';
 import { differenceOfMembers } from '../json/json-patch.ts';
+import type { Mutable } from '../mutable.ts';
 import type { Desk, DeskChange, DeskContext, DeskEffect, DeskStep } from './desk.ts';
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
  * A desk while one event is worked into it. Lives for one step and never leaves it: the desk it started from stays as it
@@ -138,16 +137,16 @@ export class Draft {
   }
 
   #write(command: Command, { event, by, version, detail }: Remark, patch: readonly JsonObject[]): void {
-    const entry: Omit<TimelineEntry, 'sequence'> = {
+    const entry: Mutable<Omit<TimelineEntry, 'sequence'>> = {
       commandId: command.id,
       at: this.now,
       by,
       event,
       status: command.status,
-      ...(version === undefined ? {} : { version }),
       patch,
-      ...(detail === undefined ? {} : { detail }),
     };
+    if (version !== undefined) entry.version = version;
+    if (detail !== undefined) entry.detail = detail;
     this.#lines.push({ type: 'timeline', entry });
   }
 

@@ -3,6 +3,7 @@ import { isOpenCommand } from '../command/clocks.ts';
 import type { Remark } from '../command/life.ts';
 import { differenceOfMembers } from '../json/json-patch.ts';
 import type { JsonObject } from '../json/json.ts';
+import type { Mutable } from '../mutable.ts';
 import type { DirectCommand } from './direct-command.ts';
 import type {
   AnswerOutcome,
@@ -15,8 +16,6 @@ import type {
 } from './direct-desk.ts';
 import { requestOf } from './direct-command.ts';
 import { directTransition, type DirectCommandEvent } from './transition.ts';
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const RECENT_MAX = 32;
 
