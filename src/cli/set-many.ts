@@ -10,6 +10,7 @@ import { EXIT, type Cli, type ExitCode } from './cli.ts';
 import { followMany } from './follow.ts';
 import { commandTable } from './output/command-table.ts';
 import { spoken } from './output/words.ts';
+import { waits } from './wish.ts';
 
 /** Which shadows `set` is meant for, and whether to wait for them. */
 export interface SetTargets {
@@ -53,7 +54,7 @@ export async function setMany({ cli, client, options, body, headers }: SetReques
   );
   if (!made.ok) return made;
   const { parentId, commands } = made.value;
-  if (options.wait === true || options.timeout !== undefined) {
+  if (waits(options)) {
     return waitForMany({ cli, client, id: parentId, timeoutMs: options.timeout });
   }
   if (cli.output.json) cli.output.dataJson(made.value);

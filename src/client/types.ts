@@ -20,31 +20,28 @@ export interface ActOptions extends CallOptions {
   readonly reason?: string;
 }
 
-export interface SetDesiredOptions extends ActOptions {
-  /** Milliseconds the device has while it could act. Default 60,000. */
+/** What goes with every command, whatever its kind. */
+export interface WishOptions extends ActOptions {
+  /** Milliseconds the device has while it could act or answer. Default 60,000. */
   readonly applyWithinMs?: number;
-  /** The end of it all: an RFC 3339 instant, or a length from now. Default 7 days. */
+  /** The end of it all: an RFC 3339 instant, or a length from now. Default 7 days; for an action 5 minutes. */
   readonly expiresAt?: string;
   readonly expiresInMs?: number;
   readonly whenOffline?: 'wait' | 'fail';
+  readonly idempotencyKey?: string;
+}
+
+export interface SetDesiredOptions extends WishOptions {
   readonly onEnd?: 'restore' | 'withdraw' | 'keep';
   readonly ifVersion?: number;
-  readonly idempotencyKey?: string;
 }
 
-export interface SendOptions extends ActOptions {
-  /** Milliseconds the device has while it could answer. Default 60,000. */
-  readonly applyWithinMs?: number;
-  /** Never done later: an RFC 3339 instant, or a length from now. Default 5 minutes. */
-  readonly expiresAt?: string;
-  readonly expiresInMs?: number;
-  readonly whenOffline?: 'wait' | 'fail';
+export interface SendOptions extends WishOptions {
   /** A key: after all earlier commands of it, and never out of order. */
   readonly sequence?: string;
-  readonly idempotencyKey?: string;
 }
 
-export interface SendGroupOptions extends Omit<SendOptions, 'sequence'> {
+export interface SendGroupOptions extends WishOptions {
   /** Refused with `count_mismatch` if the group has another number of members. */
   readonly expectedCount?: number;
   /** When so many members have failed or timed out, the rest is cancelled. */

@@ -91,24 +91,31 @@ export interface Actor {
  */
 export type PublishGate = (command: AnyCommand) => Result<void>;
 
-export interface CreateCommand {
-  readonly ref: ShadowRef;
-  /** The patch to desired; null leaves ask for removal. */
-  readonly patch: JsonObject;
+/** What every command may be created with, whatever its kind. */
+export interface AnyWish {
   readonly by: Actor;
   readonly reason?: string;
   /** Default 60,000. */
   readonly applyWithinMs?: number;
-  /** Default: 7 days from now, or the smallest `validForMs` of the fields. At most one of the two. */
+  /**
+   * At most one of the two. Default: 7 days from now, or the smallest `validForMs` of the fields; 5 minutes for a direct
+   * command.
+   */
   readonly expiresAt?: EpochMs;
   readonly expiresInMs?: number;
   /** Default `wait`. */
   readonly whenOffline?: WhenOffline;
+  /** The same key with the same fingerprint gives the same command; with another one `idempotency_mismatch`. */
+  readonly idempotency?: { readonly key: string; readonly fingerprint: string };
+}
+
+export interface CreateCommand extends AnyWish {
+  readonly ref: ShadowRef;
+  /** The patch to desired; null leaves ask for removal. */
+  readonly patch: JsonObject;
   /** Default `restore`. */
   readonly onEnd?: OnEnd;
   readonly ifVersion?: number;
-  /** The same key with the same fingerprint gives the same command; with another one `idempotency_mismatch`. */
-  readonly idempotency?: { readonly key: string; readonly fingerprint: string };
 }
 
 export interface CreatedCommand {
@@ -131,23 +138,13 @@ export interface CreatedMany {
   readonly replayed: boolean;
 }
 
-export interface CreateDirectCommand {
+export interface CreateDirectCommand extends AnyWish {
   readonly thingName: ThingName;
   readonly name: string;
   /** Default none. */
   readonly args?: JsonObject;
-  readonly by: Actor;
-  readonly reason?: string;
-  /** Default 60,000. */
-  readonly applyWithinMs?: number;
-  /** Default: 5 minutes from now. At most one of the two. */
-  readonly expiresAt?: EpochMs;
-  readonly expiresInMs?: number;
-  /** Default `wait`. */
-  readonly whenOffline?: WhenOffline;
   /** Commands of one key are done one after the other; the ledger gives the number. */
   readonly sequenceKey?: string;
-  readonly idempotency?: CreateCommand['idempotency'];
 }
 
 export interface CreatedDirectCommand {

@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
 import { parseThingName } from '../../core/shadow/shadow-ref.ts';
@@ -8,46 +7,40 @@ import type { CommandView } from '../../http/views/command.ts';
 import type { GroupSentView } from '../../http/views/direct.ts';
 import { parseArgsValues } from '../arguments/args-values.ts';
 import { parseCount } from '../arguments/count.ts';
-import { parseDuration } from '../arguments/duration.ts';
-import { authorFrom, withAuthor, type AuthorOptions } from '../author.ts';
+import { withAuthor } from '../author.ts';
 import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
-import { follow, showCommand } from '../follow.ts';
 import { clientFor, withServer } from '../http-client.ts';
 import { jsonForTerminal } from '../output/terminal.ts';
 import { waitForMany } from '../set-many.ts';
+import { keyOf, showOutcome, waits, wishBody, withKey, withTimes, type WishOptions } from '../wish.ts';
 
-interface SendOptions extends AuthorOptions {
+interface SendOptions extends WishOptions {
   readonly group?: string;
   readonly sequence?: string;
-  readonly wait?: boolean;
-  readonly timeout?: number;
-  readonly applyWithin?: number;
-  readonly expiresIn?: number;
-  readonly whenOffline?: 'wait' | 'fail';
   readonly expect?: number;
   readonly abortAfter?: number;
-  readonly idempotencyKey?: string;
 }
 
 /** An action instead of a state: unlock, restart, send the log. */
 export function define(command: Command, cli: Cli): void {
-  const duration = parsedBy(parseDuration);
   command
     .usage('[options] <thing> <name> [key=value...]')
     .argument('<thing>', 'thing name; left out with --group')
     .argument('[name]', 'what to do, such as unlock')
     .argument('[key=value...]', 'arguments: JSON where it is JSON, else a string')
     .option('--group <group>', 'all members of a group of the server’s configuration, with one request')
-    .option('--sequence <key>', 'after all earlier commands of that key, and never out of order')
-    .option('--wait', "wait for the end; the exit code is the verdict's")
-    .option('--timeout <duration>', 'wait no longer than that (implies --wait)', duration)
-    .option('--apply-within <duration>', 'time for the device to answer while it is reachable (default 60s)', duration)
-    .option('--expires-in <duration>', 'never done later than that (default 5m)', duration)
-    .addOption(new Option('--when-offline <what>', 'if the device is offline now').choices(['wait', 'fail']))
+    .option('--sequence <key>', 'after all earlier commands of that key, and never out of order');
+  withTimes(command, {
+    applyWithin: 'time for the device to answer while it is reachable (default 60s)',
+    expiresIn: 'never done later than that (default 5m)',
+  })
     .option('--expect <n>', 'with --group: so many members; else nothing is sent', parsedBy(parseCount))
-    .option('--abort-after <n>', 'with --group: when so many have not done it, call off the rest', parsedBy(parseCount))
-    .option('--idempotency-key <key>', 'the same key gives the same command, however often it is sent');
-  withServer(withAuthor(command))
+    .option(
+      '--abort-after <n>',
+      'with --group: when so many have not done it, call off the rest',
+      parsedBy(parseCount),
+    );
+  withServer(withAuthor(withKey(command)))
     .addHelpText('after', HELP)
     .action(
       cli.action(async (first: string, second: string | undefined, rest: string[], options: SendOptions) => {
@@ -59,7 +52,7 @@ export function define(command: Command, cli: Cli): void {
         if (!args.ok) return args;
         const client = clientFor(cli, options);
         if (!client.ok) return client;
-        const body = { kind: 'direct', name, args: args.value, ...authorFrom(cli, options), ...policyFrom(options) };
+        const body = { kind: 'direct', name, args: args.value, ...wishBody(cli, options) };
         const request = { cli, client: client.value, options, body };
         return group === undefined ? sendOne(request, first) : sendGroup(request, group);
       }),
@@ -80,47 +73,35 @@ async function sendOne({ cli, client, options, body }: SendRequest, thing: strin
     return fail(problem('invalid_usage', '--expect and --abort-after go with --group'));
   }
   const path = `/v1/things/${thingName.value}/commands`;
-  const sent = await client.post<CommandView>(path, { ...body, sequence: options.sequence }, keyed(options));
+  const sent = await client.post<CommandView>(
+    path,
+    { ...body, sequence: options.sequence },
+    { headers: keyOf(options) },
+  );
   if (!sent.ok) return sent;
-  const { id } = sent.value;
-  if (options.wait !== true && options.timeout === undefined) {
-    const shown = showCommand(cli, sent.value, false);
-    cli.output.talk(`accepted; follow it with: shadowctl wait ${id}`);
-    return shown;
-  }
-  const ended = await follow({ cli, client, id, timeoutMs: options.timeout });
-  if (!ended.ok) return fail(problem(ended.problem.code, `${ended.problem.message} (command ${id})`));
-  const shown = showCommand(cli, ended.value, true);
-  // What was asked for, such as a log: data, behind the line that says that it came.
-  if (!cli.output.json && ended.value.kind === 'direct' && ended.value.result !== undefined) {
-    cli.output.data(jsonForTerminal(ended.value.result));
-  }
-  return shown;
+  return showOutcome({ cli, client, options, command: sent.value }, (ended) => {
+    // What was asked for, such as a log: data, behind the line that says that it came.
+    if (!cli.output.json && ended.kind === 'direct' && ended.result !== undefined) {
+      cli.output.data(jsonForTerminal(ended.result));
+    }
+  });
 }
 
 async function sendGroup({ cli, client, options, body }: SendRequest, group: string): Promise<Result<ExitCode>> {
   if (options.sequence !== undefined) {
     return fail(problem('invalid_usage', '--sequence is an order of one thing and means nothing for a group'));
   }
-  const { expect, abortAfter, wait, timeout } = options;
+  const { expect, abortAfter, timeout } = options;
   const path = `/v1/groups/${encodeURIComponent(group)}/commands`;
   const asked = { ...body, expectedCount: expect, abortAfter };
-  const sent = await client.post<GroupSentView>(path, asked, keyed(options));
+  const sent = await client.post<GroupSentView>(path, asked, { headers: keyOf(options) });
   if (!sent.ok) return sent;
   const { parentId, total } = sent.value;
-  if (wait === true || timeout !== undefined) return waitForMany({ cli, client, id: parentId, timeoutMs: timeout });
+  if (waits(options)) return waitForMany({ cli, client, id: parentId, timeoutMs: timeout });
   if (cli.output.json) cli.output.dataJson(sent.value);
   else cli.output.data(`${total} members of ${group}  ${parentId}`);
   cli.output.talk(`accepted; follow them with: shadowctl wait ${parentId}`);
   return ok(EXIT.ok);
-}
-
-function keyed({ idempotencyKey }: SendOptions): { headers: Record<string, string> } {
-  return { headers: { 'idempotency-key': idempotencyKey ?? randomUUID() } };
-}
-
-function policyFrom({ applyWithin, expiresIn, whenOffline }: SendOptions): object {
-  return { applyWithinMs: applyWithin, expiresInMs: expiresIn, whenOffline };
 }
 
 const HELP = `

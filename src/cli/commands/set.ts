@@ -1,28 +1,21 @@
-import { randomUUID } from 'node:crypto';
 import { Option, type Command } from 'commander';
 import { problem } from '../../core/problem.ts';
 import { fail, type Result } from '../../core/result.ts';
 import type { CommandView } from '../../http/views/command.ts';
-import { parseDuration } from '../arguments/duration.ts';
 import { parseFieldValues } from '../arguments/field-values.ts';
 import { parseCount } from '../arguments/count.ts';
 import { parseShadowArgument } from '../arguments/shadow-argument.ts';
-import { authorFrom, withAuthor, type AuthorOptions } from '../author.ts';
+import { withAuthor } from '../author.ts';
 import { parsedBy, type Cli, type ExitCode } from '../cli.ts';
-import { follow, showCommand } from '../follow.ts';
 import { clientFor, withServer } from '../http-client.ts';
 import { setMany, type SetRequest, type SetTargets } from '../set-many.ts';
+import { keyOf, showOutcome, wishBody, withKey, withTimes, type WishOptions } from '../wish.ts';
 
-interface SetOptions extends AuthorOptions, SetTargets {
-  readonly applyWithin?: number;
-  readonly expiresIn?: number;
-  readonly whenOffline?: 'wait' | 'fail';
+interface SetOptions extends WishOptions, SetTargets {
   readonly onEnd?: 'restore' | 'withdraw' | 'keep';
-  readonly idempotencyKey?: string;
 }
 
 export function define(command: Command, cli: Cli): void {
-  const duration = parsedBy(parseDuration);
   command
     .usage('[options] <thing> <field=value...>')
     .argument('<thing>', 'thing name, or thing/shadow; left out with --things or --filter')
@@ -34,18 +27,16 @@ export function define(command: Command, cli: Cli): void {
       '--expect <n>',
       'so many things are meant; if it is another number nothing is written',
       parsedBy(parseCount),
-    )
-    .option('--wait', "wait for the end; the exit code is the verdict's")
-    .option('--timeout <duration>', 'wait no longer than that (implies --wait)', duration)
-    .option('--apply-within <duration>', 'time for the device to act while it is reachable (default 60s)', duration)
-    .option('--expires-in <duration>', 'the end of it all, device reachable or not (default 7d)', duration)
-    .addOption(new Option('--when-offline <what>', 'if the device is offline now').choices(['wait', 'fail']))
+    );
+  withTimes(command, {
+    applyWithin: 'time for the device to act while it is reachable (default 60s)',
+    expiresIn: 'the end of it all, device reachable or not (default 7d)',
+  })
     .addOption(
       new Option('--on-end <what>', 'what becomes of desired without success').choices(['restore', 'withdraw', 'keep']),
     )
-    .option('--if-version <n>', 'refuse if these fields changed since version n', parsedBy(parseCount))
-    .option('--idempotency-key <key>', 'the same key gives the same command, however often it is sent');
-  withServer(withAuthor(command))
+    .option('--if-version <n>', 'refuse if these fields changed since version n', parsedBy(parseCount));
+  withServer(withAuthor(withKey(command)))
     .addHelpText('after', HELP)
     .action(
       cli.action(async (first: string, rest: string[], options: SetOptions) => {
@@ -57,22 +48,18 @@ export function define(command: Command, cli: Cli): void {
         }
         const client = clientFor(cli, options);
         if (!client.ok) return client;
-        const body = { desired: desired.value, ...authorFrom(cli, options), ...policyFrom(options) };
-        const headers = { 'idempotency-key': options.idempotencyKey ?? randomUUID() };
-        if (many) return setMany({ cli, client: client.value, options, body, headers });
-        return setOne({ cli, client: client.value, options, body, headers, thing: first });
+        const body = { desired: desired.value, ...wishBody(cli, options), onEnd: options.onEnd };
+        const request = { cli, client: client.value, options, body, headers: keyOf(options) };
+        return many ? setMany(request) : setOne(request, options, first);
       }),
     );
 }
 
-async function setOne({
-  cli,
-  client,
-  options,
-  body,
-  headers,
-  thing,
-}: SetRequest & { thing: string }): Promise<Result<ExitCode>> {
+async function setOne(
+  { cli, client, body, headers }: SetRequest,
+  options: SetOptions,
+  thing: string,
+): Promise<Result<ExitCode>> {
   const ref = parseShadowArgument(thing, options.shadow);
   if (!ref.ok) return ref;
   const { thingName, shadowName } = ref.value;
@@ -82,20 +69,7 @@ async function setOne({
     { ...body, ifVersion: options.ifVersion },
     { query: { name: shadowName }, headers },
   );
-  if (!created.ok) return created;
-  const { id } = created.value;
-  if (options.wait !== true && options.timeout === undefined) {
-    const shown = showCommand(cli, created.value, false);
-    cli.output.talk(`accepted; follow it with: shadowctl wait ${id}`);
-    return shown;
-  }
-  const ended = await follow({ cli, client, id, timeoutMs: options.timeout });
-  if (ended.ok) return showCommand(cli, ended.value, true);
-  return fail(problem(ended.problem.code, `${ended.problem.message} (command ${id})`));
-}
-
-function policyFrom({ applyWithin, expiresIn, whenOffline, onEnd }: SetOptions): object {
-  return { applyWithinMs: applyWithin, expiresInMs: expiresIn, whenOffline, onEnd };
+  return created.ok ? showOutcome({ cli, client, options, command: created.value }) : created;
 }
 
 const HELP = `

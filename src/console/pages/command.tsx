@@ -5,8 +5,9 @@ import type { CommandDetailView, ExplanationView, ShadowCommandView } from '../.
 import type { DirectCommandView } from '../../http/views/direct.ts';
 import { get, paths } from '../api.ts';
 import { useLoad } from '../load.ts';
-import { Ago, Badge, Failure, FieldName, Json, TableRegion, Text, Value, VerdictBadge } from '../parts/basics.tsx';
+import { Ago, Failure, Json, TableRegion, Text, Value, VerdictBadge } from '../parts/basics.tsx';
 import { CommandActions } from '../parts/command-actions.tsx';
+import { FieldLine } from '../parts/field-table.tsx';
 import { commandHref, thingHref } from '../router.ts';
 
 export function CommandPage({ id }: { id: string }): JSX.Element {
@@ -148,14 +149,12 @@ function Fields({ command }: { command: ShadowCommandView }): JSX.Element {
       </thead>
       <tbody>
         {command.fields.map((field) => (
-          <tr key={field.field}>
-            <FieldName field={field.field} />
-            <td>
-              <Value value={field.desired} />
-            </td>
-            <td>
-              <Badge words={OUTCOME_WORDS[field.outcome]} />
-            </td>
+          <FieldLine
+            key={field.field}
+            field={field.field}
+            values={[field.desired]}
+            state={OUTCOME_WORDS[field.outcome]}
+          >
             <td>
               {[field.code, field.message, field.by === undefined ? undefined : `by ${field.by}`].map((part) =>
                 part === undefined ? null : (
@@ -176,7 +175,7 @@ function Fields({ command }: { command: ShadowCommandView }): JSX.Element {
                 ? field.supersededBy.kind
                 : null}
             </td>
-          </tr>
+          </FieldLine>
         ))}
       </tbody>
     </TableRegion>

@@ -1,4 +1,5 @@
-import type { JSX } from 'preact';
+import type { ComponentChildren, JSX } from 'preact';
+import type { JsonValue } from '../../core/json/json.ts';
 import { CAUSE_WORDS, OUTCOME_WORDS, type Words } from '../../report/words.ts';
 import type { DriftView } from '../../http/views/drift.ts';
 import type { FieldView, ShadowExplanationView, ShadowView } from '../../http/views/shadow.ts';
@@ -57,23 +58,41 @@ function FieldRow({
   const said = field.converged || field.commandId !== undefined ? undefined : drift?.detail;
   const why = said === undefined ? words : [said.code, said.message].filter(Boolean).join(': ');
   return (
-    <tr>
-      <FieldName field={field.field} />
-      <td>
-        <Value value={field.desired} />
-      </td>
-      <td>
-        <Value value={field.confirmed} />
-      </td>
-      <td>
-        <Badge words={stateOf(field, drift)} />
-      </td>
+    <FieldLine field={field.field} values={[field.desired, field.confirmed]} state={stateOf(field, drift)}>
       <td>{since === undefined ? null : <Ago at={since} />}</td>
       <Whose {...(field.commandId === undefined ? drift : field)} />
       <td>
         {why === undefined ? null : <Text>{why}</Text>}
         {drift === undefined || field.converged ? null : <div class="quiet">{CAUSE_WORDS[drift.cause].todo}</div>}
       </td>
+    </FieldLine>
+  );
+}
+
+/** The row of a field: its name, its values side by side, its state, and whatever else a table tells. */
+export function FieldLine({
+  field,
+  values,
+  state,
+  children,
+}: {
+  field: string;
+  values: readonly (JsonValue | undefined)[];
+  state: Words;
+  children: ComponentChildren;
+}): JSX.Element {
+  return (
+    <tr>
+      <FieldName field={field} />
+      {values.map((value, at) => (
+        <td key={at}>
+          <Value value={value} />
+        </td>
+      ))}
+      <td>
+        <Badge words={state} />
+      </td>
+      {children}
     </tr>
   );
 }

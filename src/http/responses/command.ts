@@ -7,9 +7,10 @@ import type {
   ShadowCommandView,
   TimelineEntryView,
 } from '../views/command.ts';
+import { anyCommandMembers } from './any-command.ts';
 import { directCommand, directMembers } from './direct.ts';
 import { count, instant, json, jsonObject, pointer, shadowRefMembers, text, uuid } from './parts.ts';
-import { status, verdict } from './statuses.ts';
+import { status } from './statuses.ts';
 
 const successor = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('command'), commandId: z.custom<never>().meta({ type: 'string', format: 'uuid' }) }),
@@ -43,35 +44,17 @@ const commandField = z.strictObject({
 }) satisfies z.ZodType<CommandFieldView>;
 
 const commandMembers = {
-  ...shadowRefMembers,
-  id: uuid,
+  ...anyCommandMembers,
   kind: z.literal('shadow'),
-  verdict,
-  status,
-  statusReason: text.exactOptional(),
-  author: text,
-  reason: text.exactOptional(),
   desired: jsonObject,
   fields: z.array(commandField),
-  createdAt: instant,
-  sentAt: instant.exactOptional(),
-  deliveredAt: instant.exactOptional(),
-  endedAt: instant.exactOptional(),
-  applyWithinMs: count,
-  applyLeftMs: z.number(),
-  applyRunsSince: instant.exactOptional(),
-  expiresAt: instant,
-  whenOffline: z.enum(['wait', 'fail']),
   onEnd: z.enum(['restore', 'withdraw', 'keep']),
   ifVersion: count.exactOptional(),
   version: count.exactOptional(),
   versionFrom: z.enum(['accepted', 'get']).exactOptional(),
   noop: z.boolean().exactOptional(),
   endResult: z.enum(['kept', 'withdrawn', 'restored', 'not_yet']).exactOptional(),
-  retryOf: uuid.exactOptional(),
   rollbackOf: uuid.exactOptional(),
-  parentId: uuid.exactOptional(),
-  revision: count,
 };
 
 const shadowCommand = z

@@ -1,17 +1,11 @@
 import { z } from 'zod';
 import type { DirectCommandView, GroupSentView, GroupView } from '../views/direct.ts';
-import { count, instant, json, jsonObject, shadowRefMembers, text, uuid } from './parts.ts';
-import { status, verdict } from './statuses.ts';
+import { anyCommandMembers } from './any-command.ts';
+import { count, json, jsonObject, text, uuid } from './parts.ts';
 
 export const directMembers = {
-  ...shadowRefMembers,
-  id: uuid,
+  ...anyCommandMembers,
   kind: z.literal('direct'),
-  verdict,
-  status,
-  statusReason: text.exactOptional(),
-  author: text,
-  reason: text.exactOptional(),
   name: text,
   args: jsonObject,
   sequence: z.strictObject({ key: text, number: count }).exactOptional(),
@@ -25,18 +19,6 @@ export const directMembers = {
   state: jsonObject.exactOptional().meta({ description: 'how the device was when it answered' }),
   cancelAskedBy: text.exactOptional(),
   lateAnswer: z.enum(['succeeded', 'failed', 'rejected']).exactOptional(),
-  createdAt: instant,
-  sentAt: instant.exactOptional(),
-  deliveredAt: instant.exactOptional(),
-  endedAt: instant.exactOptional(),
-  applyWithinMs: count,
-  applyLeftMs: z.number(),
-  applyRunsSince: instant.exactOptional(),
-  expiresAt: instant,
-  whenOffline: z.enum(['wait', 'fail']),
-  retryOf: uuid.exactOptional(),
-  parentId: uuid.exactOptional(),
-  revision: count,
 };
 
 export const directCommand = z

@@ -7,49 +7,28 @@ import {
   type OnEnd,
   type Successor,
   type TimelineEntry,
-  type Verdict,
   VERDICT_OF,
-  type WhenOffline,
 } from '../../core/command/command.ts';
 import type { AnyCommand } from '../../core/direct/direct-command.ts';
 import type { JsonObject, JsonValue } from '../../core/json/json.ts';
 import type { ShadowRef } from '../../core/shadow/shadow-ref.ts';
+import type { AnyCommandView } from './any-command.ts';
 import { type DirectCommandView, directCommandView } from './direct.ts';
 import { compact, instant, type ShadowRefView, shadowRefView } from './parts.ts';
 
 export type CommandView = ShadowCommandView | DirectCommandView;
 
-export interface ShadowCommandView extends ShadowRefView {
-  readonly id: string;
+export interface ShadowCommandView extends AnyCommandView {
   readonly kind: 'shadow';
-  readonly verdict: Verdict;
-  readonly status: CommandStatus;
-  readonly statusReason?: string;
-  readonly author: string;
-  readonly reason?: string;
   readonly desired: JsonObject;
   readonly fields: readonly CommandFieldView[];
-  readonly createdAt: string;
-  readonly sentAt?: string;
-  readonly deliveredAt?: string;
-  readonly endedAt?: string;
-  readonly applyWithinMs: number;
-  /** What is left of `applyWithinMs`; it runs since `applyRunsSince`, and stands still where that is absent. */
-  readonly applyLeftMs: number;
-  readonly applyRunsSince?: string;
-  readonly expiresAt: string;
-  readonly whenOffline: WhenOffline;
   readonly onEnd: OnEnd;
   readonly ifVersion?: number;
   readonly version?: number;
   readonly versionFrom?: 'accepted' | 'get';
   readonly noop?: boolean;
   readonly endResult?: EndResult;
-  readonly retryOf?: string;
   readonly rollbackOf?: string;
-  /** What the commands of one request for many things have in common. */
-  readonly parentId?: string;
-  readonly revision: number;
 }
 
 export interface CommandFieldView {

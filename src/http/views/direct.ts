@@ -1,18 +1,13 @@
-import { type CommandStatus, type Verdict, VERDICT_OF, type WhenOffline } from '../../core/command/command.ts';
+import { VERDICT_OF } from '../../core/command/command.ts';
 import type { DirectCommand } from '../../core/direct/direct-command.ts';
 import type { DirectProblem, DirectProgress, SequenceNumber } from '../../core/direct/messages.ts';
 import type { JsonObject, JsonValue } from '../../core/json/json.ts';
-import { compact, instant, type ShadowRefView, shadowRefView } from './parts.ts';
+import type { AnyCommandView } from './any-command.ts';
+import { compact, instant, shadowRefView } from './parts.ts';
 
 /** A command for an action. Where others name their shadow it says `(direct)`. */
-export interface DirectCommandView extends ShadowRefView {
-  readonly id: string;
+export interface DirectCommandView extends AnyCommandView {
   readonly kind: 'direct';
-  readonly verdict: Verdict;
-  readonly status: CommandStatus;
-  readonly statusReason?: string;
-  readonly author: string;
-  readonly reason?: string;
   readonly name: string;
   readonly args: JsonObject;
   readonly sequence?: SequenceNumber;
@@ -28,18 +23,6 @@ export interface DirectCommandView extends ShadowRefView {
   /** Who asked the device to stop. */
   readonly cancelAskedBy?: string;
   readonly lateAnswer?: 'succeeded' | 'failed' | 'rejected';
-  readonly createdAt: string;
-  readonly sentAt?: string;
-  readonly deliveredAt?: string;
-  readonly endedAt?: string;
-  readonly applyWithinMs: number;
-  readonly applyLeftMs: number;
-  readonly applyRunsSince?: string;
-  readonly expiresAt: string;
-  readonly whenOffline: WhenOffline;
-  readonly retryOf?: string;
-  readonly parentId?: string;
-  readonly revision: number;
 }
 
 /** One request for all members of a group: a command each, which `/v1/parents/{parentId}` counts. */

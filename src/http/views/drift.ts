@@ -1,20 +1,10 @@
 import type { DriftCause, DriftEntry, IgnoreRule } from '../../core/drift/drift.ts';
-import type { JsonValue } from '../../core/json/json.ts';
 import { shadowKey } from '../../core/shadow/shadow-ref.ts';
+import type { DriftFacts } from '../../report/drift-row.ts';
 import { compact, instant, type PageView, type ShadowRefView } from './parts.ts';
 
-export interface DriftView extends ShadowRefView {
-  readonly field: string;
-  readonly desired?: JsonValue;
-  readonly reported?: JsonValue;
-  readonly differs: boolean;
-  readonly cause: DriftCause;
-  readonly detail?: { readonly code: string; readonly message?: string };
-  readonly firstSeenAt: string;
-  readonly lastAgreedAt?: string;
-  readonly flaps: number;
-  readonly commandId?: string;
-  readonly author?: string;
+/** What a report needs of an entry, and what only programs look at. */
+export interface DriftView extends ShadowRefView, DriftFacts {
   readonly endedCommandId?: string;
   readonly acknowledged?: { readonly by: string; readonly at: string; readonly reason?: string };
   readonly ignoredBy?: { readonly ruleId: string; readonly reason: string };
