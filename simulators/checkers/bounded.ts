@@ -38,8 +38,10 @@ export const bounded: MakeChecker = ({ things, violated }) => {
       if (sighting.type !== 'wire') return;
       const { client, topic } = sighting;
       if (client !== SERVER && !members.has(client)) return;
-      if (parseShadowTopic(topic) === undefined) return;
-      count(atMs, client, client === SERVER ? SERVERS : DEVICE, `published to ${topic}`);
+      const isDirect = topic.startsWith('cmd/');
+      if (!isDirect && parseShadowTopic(topic) === undefined) return;
+      const road = isDirect ? `${client}, direct,` : client;
+      count(atMs, road, client === SERVER ? SERVERS : DEVICE, `published to ${topic}`);
     },
   };
 };

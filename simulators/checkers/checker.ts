@@ -22,8 +22,8 @@ export interface CheckContext {
   serviceNow(): EpochMs;
   /** The write as it stands in the ledger, durably. */
   durableWrite(token: string): Write | undefined;
-  /** The direct command as it stands there. */
-  durableDirect(id: string): DirectCommand | undefined;
+  /** The direct commands of a transaction as they stand there, by thing; more than one only where it is a group's. */
+  durableDirects(transaction: string): ReadonlyMap<string, DirectCommand>;
   violated(words: string): void;
 }
 

@@ -1,4 +1,5 @@
 import type { EpochMs } from '../../src/core/brand.ts';
+import { GROUP } from '../workload/group.ts';
 import { requestOnWire } from './direct-wire.ts';
 import type { MakeChecker } from './checker.ts';
 
@@ -13,12 +14,16 @@ export const inTime: MakeChecker = ({ serviceNow, violated }) => {
       const request = requestOnWire(sighting);
       // An operator may give it more time while it is under way.
       if (request !== undefined) {
-        const known = expiries.get(request.id);
-        if (known === undefined || known < request.expiresAt) expiries.set(request.id, request.expiresAt);
+        const place = `${sighting.type === 'wire' ? sighting.topic : ''} ${request.id}`;
+        const known = expiries.get(place);
+        if (known === undefined || known < request.expiresAt) expiries.set(place, request.expiresAt);
       }
       if (sighting.type !== 'action' || sighting.phase !== 'begun') return;
-      const expiresAt = expiries.get(sighting.id);
-      if (expiresAt === undefined) return violated(`${sighting.thing} acts on ${sighting.id}, which nobody asked for`);
+      const told = [`cmd/${sighting.thing}/req`, `cmd/groups/${GROUP}/req`].flatMap(
+        (topic) => expiries.get(`${topic} ${sighting.id}`) ?? [],
+      );
+      const expiresAt = Math.max(...told);
+      if (told.length === 0) return violated(`${sighting.thing} acts on ${sighting.id}, which nobody asked for`);
       const late = serviceNow() - expiresAt;
       if (late > TOLERANCE_MS) violated(`${sighting.thing} began ${sighting.id} ${late} ms after it had expired`);
     },

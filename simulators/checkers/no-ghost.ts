@@ -11,7 +11,7 @@ import { same } from './service-history.ts';
  * and never deletes; what must be guarded carries its version. A device writes desired only to adopt a local change, guarded by a version.
  * A request for an action is in the ledger, too; a device answers for itself.
  */
-export const noGhost: MakeChecker = ({ durableWrite, durableDirect, things, violated }) => {
+export const noGhost: MakeChecker = ({ durableWrite, durableDirects, things, violated }) => {
   const members = new Set<string>(things.flatMap(({ kind, thingName }) => (kind === 'member' ? [thingName] : [])));
   return {
     see(_atMs, sighting) {
@@ -20,12 +20,14 @@ export const noGhost: MakeChecker = ({ durableWrite, durableDirect, things, viol
       if (client !== SERVER && !members.has(client)) return;
       if (client === SERVER && topic.startsWith('cmd/')) {
         const request = requestOnWire(sighting);
-        const command = request === undefined ? undefined : durableDirect(request.id);
+        const parts = durableDirects(request?.id ?? '');
+        const isToAll = request?.group !== undefined && topic === `cmd/groups/${request.group}/req`;
+        const [command] = [...parts.values()].filter(({ ref }) => isToAll || topic === `cmd/${ref.thingName}/req`);
         if (request === undefined || command === undefined) {
           return violated(`no direct command in the ledger for ${payload}`);
         }
-        const { ref, name, args, sequence } = command;
-        const place = topic === `cmd/${ref.thingName}/req`;
+        const { name, args, sequence, group } = command;
+        const place = request.group === group?.name;
         const isSame = request.name === name && same(request.args, args) && sameNumber(request.sequence, sequence);
         if (!place || !isSame) {
           violated(`on the wire to ${topic} ${payload}, in the ledger ${JSON.stringify(command)}`);

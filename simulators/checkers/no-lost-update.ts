@@ -8,7 +8,7 @@ import { SERVER } from '../workload/draw-plan.ts';
 import type { Sighting } from '../world/sighting.ts';
 import type { MakeChecker } from './checker.ts';
 import { writtenAt } from './evidence.ts';
-import { desiredOf, same, touchesDesired } from './service-history.ts';
+import { desiredOf, same, touchesDesired, type Revision } from './service-history.ts';
 
 /**
  * I11: a conditional command is stored only if none of its fields changed since the version it names. A superseded field
@@ -39,9 +39,13 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
         const from = history.indexOf(key, ifVersion, written.incarnation);
         const between = from < 0 ? [] : revisions.slice(from, at);
         for (const { field } of command.fields) {
-          const first = between[0];
-          if (first === undefined) continue;
-          const changed = between.some((one) => !same(desiredOf(one, field), desiredOf(first, field)));
+          // Handled twice by the service, it was changed by the command's own write.
+          const changed = between.some((one, nth) => {
+            const before = between[nth - 1];
+            return (
+              before !== undefined && !same(desiredOf(one, field), desiredOf(before, field)) && !isOwn(one, command)
+            );
+          });
           if (changed) violated(`command ${command.id} was stored although ${field} changed after v${ifVersion}`);
         }
       }
@@ -72,6 +76,11 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
       }
     },
   };
+
+  function isOwn({ body }: Revision, { id }: Command): boolean {
+    const token = body === undefined ? undefined : member(body, 'clientToken');
+    return typeof token === 'string' && durableWrite(token)?.commandIds.includes(id) === true;
+  }
 
   function writeHandled({ ref, code, payload, before }: Extract<Sighting, { type: 'service' }>): void {
     const body = JSON.parse(payload) as JsonObject;

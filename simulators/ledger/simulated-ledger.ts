@@ -1,4 +1,5 @@
-import type { DirectCommand } from '../../src/core/direct/direct-command.ts';
+import type { ThingName } from '../../src/core/brand.ts';
+import { transactionOf, type DirectCommand } from '../../src/core/direct/direct-command.ts';
 import { tokenOf, type Write } from '../../src/core/command/write.ts';
 import { problem, type ProblemCode } from '../../src/core/problem.ts';
 import { fail, type Result } from '../../src/core/result.ts';
@@ -14,8 +15,8 @@ export interface Store {
   readonly ledger: Ledger;
   /** Every write that is durable, by token: what an onlooker with access to the disk would see. */
   readonly writes: Map<string, Write>;
-  /** The same for direct commands, by id, as each was last stored. */
-  readonly directs: Map<string, DirectCommand>;
+  /** The same for direct commands, as each was last stored: by transaction, and by thing. */
+  readonly directs: Map<string, Map<ThingName, DirectCommand>>;
   /** Which life of each shadow the newest durable view is of. */
   readonly lives: Map<string, number>;
   /** Trouble at the moment. */
@@ -69,7 +70,10 @@ export function openSimulatedLedger(options: {
     if (change.type === 'write') store.writes.set(tokenOf(change.write.id), change.write);
     if (change.type === 'view') store.lives.set(shadowKey(change.view.ref), change.view.incarnation);
     if (change.type === 'command' && change.command.kind === 'direct') {
-      store.directs.set(change.command.id, change.command);
+      const { command } = change;
+      const transaction = transactionOf(command);
+      const parts = store.directs.get(transaction) ?? new Map<ThingName, DirectCommand>();
+      store.directs.set(transaction, parts.set(command.ref.thingName, command));
     }
   }
 

@@ -10,6 +10,13 @@ import type { Step } from './plan.ts';
 
 type CommandStep = Extract<Step, { do: 'command' }>;
 
+const ACTED = {
+  cancel: 'operator.cancelled',
+  retry: 'operator.nudged',
+  rollback: 'operator.rolledBack',
+  extend: 'operator.extended',
+} as const;
+
 const RETRY_MS = 2_000;
 const ATTEMPTS_MAX = 30;
 const HEALED_ATTEMPTS_MAX = 200;
@@ -58,6 +65,8 @@ export class Apps {
     if (answer === undefined) return;
     const { emit } = this.#environment;
     if (!answer.ok) return emit({ type: 'acted', id, action, problem: answer.problem.code });
+    const isAnother = answer.value.id !== id;
+    this.#environment.coverage.hit(type === 'retry' && isAnother ? 'operator.retried' : ACTED[type]);
     if (answer.value.kind === 'shadow') emit({ type: 'acted', id, action, command: answer.value });
     this.#acknowledged.add(answer.value.id);
     await this.look(answer.value.id);

@@ -32,7 +32,7 @@ export function drawDirect(
       const when = atMs + at * random.integer(0, 2 * SECOND);
       steps.push({ atMs: when, ...next });
       if (random.chance(0.15)) {
-        steps.push({ atMs: when + random.integer(0, 20 * SECOND), do: 'cancelDirect', nth });
+        steps.push({ atMs: when + random.integer(0, 20 * SECOND), do: 'actDirect', action: 'cancel', nth });
       }
     }
   }
@@ -50,8 +50,55 @@ export function drawDirect(
     const machine = point.startsWith('server.') ? server : thingName;
     steps.push({ atMs, do: 'arm', machine, point, visit: random.integer(1, 3) });
   }
+  steps.push(...drawGroups(random.fork('groups'), { faultsMs, instants }));
+  steps.push(...drawActs(random.fork('operators'), nth, { faultsMs, instants }));
   return { on: true, steps };
 }
+
+/** One action for all of them, and what operators do with the parts. */
+function drawGroups(
+  random: SeededRandom,
+  { faultsMs, instants }: Pick<DirectPlace, 'faultsMs' | 'instants'>,
+): PlannedStep[] {
+  if (!random.chance(0.6)) return [];
+  const steps: PlannedStep[] = [];
+  instants(random, random.pick([3, 12]), faultsMs).forEach((atMs, nth) => {
+    steps.push({
+      atMs,
+      do: 'group',
+      nth,
+      app: random.pick(['app-a', 'app-b', 'support']),
+      name: random.pick<Action>(['unlock', 'dose', 'calibrate']),
+      errand: drawErrand(random, GROUP_INTENTS + nth),
+      applyWithinMs: random.pick([15 * SECOND, MINUTE, 5 * MINUTE]),
+      expiresInMs: random.pick([30 * SECOND, 5 * MINUTE, 20 * MINUTE]),
+      whenOffline: random.chance(0.15) ? 'fail' : 'wait',
+      ...(random.chance(0.3) ? { abortAfter: random.integer(1, 2) } : {}),
+      again: random.chance(0.2),
+    });
+    if (random.chance(0.4)) {
+      const action = random.pick(['cancel', 'retry', 'extend'] as const);
+      steps.push({ atMs: atMs + random.integer(0, 2 * MINUTE), do: 'actDirect', nth, action, ofGroup: true });
+    }
+  });
+  return steps;
+}
+
+/** Retry and extend, of what is under way and of what has ended. */
+function drawActs(
+  random: SeededRandom,
+  commands: number,
+  { faultsMs, instants }: Pick<DirectPlace, 'faultsMs' | 'instants'>,
+): PlannedStep[] {
+  if (commands === 0 || !random.chance(0.6)) return [];
+  return instants(random, random.pick([6, 20]), faultsMs).map((atMs) => {
+    const nth = Math.min(commands - 1, Math.floor((atMs / faultsMs) * commands) + random.integer(-1, 0));
+    return { atMs, do: 'actDirect', nth: Math.max(0, nth), action: random.pick(['retry', 'retry', 'extend'] as const) };
+  });
+}
+
+/** Apart from those of single commands. */
+const GROUP_INTENTS = 1_000_000;
 
 const SHARE = 0.3;
 
@@ -65,12 +112,7 @@ type DirectStep = Extract<Step, { do: 'direct' }>;
 
 function drawDirectCommand(random: SeededRandom, things: readonly ThingPlan[], nth: number): DirectStep {
   const { thingName } = random.pick(things as [ThingPlan, ...ThingPlan[]]);
-  const errand: Errand = {
-    intent: nth,
-    takesMs: random.pick([0, 20, 1 * SECOND, 20 * SECOND]),
-    steps: random.pick([0, 0, 1, 4]),
-    ends: random.pick(['done', 'done', 'done', 'done', 'done', 'done', 'fails', 'refuses']),
-  };
+  const errand = drawErrand(random, nth);
   return {
     do: 'direct',
     nth,
@@ -83,6 +125,15 @@ function drawDirectCommand(random: SeededRandom, things: readonly ThingPlan[], n
     whenOffline: random.chance(0.15) ? 'fail' : 'wait',
     ...(random.chance(0.5) ? { sequenceKey: random.pick(['door', 'motor']) } : {}),
     again: random.chance(0.1),
+  };
+}
+
+function drawErrand(random: SeededRandom, intent: number): Errand {
+  return {
+    intent,
+    takesMs: random.pick([0, 20, 1 * SECOND, 20 * SECOND]),
+    steps: random.pick([0, 0, 1, 4]),
+    ends: random.pick(['done', 'done', 'done', 'done', 'done', 'done', 'fails', 'refuses']),
   };
 }
 

@@ -44,6 +44,8 @@ export interface ThingPlan {
 
 export type PlannedStep = Step & { readonly atMs: number };
 
+export type DirectAct = 'cancel' | 'retry' | 'extend';
+
 export type Step =
   | {
       readonly do: 'command';
@@ -78,7 +80,27 @@ export type Step =
       /** The same request again, at the same time. */
       readonly again: boolean;
     }
-  | { readonly do: 'cancelDirect'; readonly nth: number }
+  | {
+      readonly do: 'group';
+      /** The n-th group request of the plan. */
+      readonly nth: number;
+      readonly app: string;
+      readonly name: Action;
+      readonly errand: Errand;
+      readonly applyWithinMs: number;
+      readonly expiresInMs: number;
+      readonly whenOffline: WhenOffline;
+      readonly abortAfter?: number;
+      /** The same request again, at the same time. */
+      readonly again: boolean;
+    }
+  | {
+      readonly do: 'actDirect';
+      readonly nth: number;
+      readonly action: DirectAct;
+      /** `nth` is that of a group: one of its members' commands. */
+      readonly ofGroup?: true;
+    }
   | { readonly do: 'report'; readonly ref: ShadowRef; readonly refresh: boolean }
   | { readonly do: 'foreign'; readonly ref: ShadowRef; readonly state: JsonObject; readonly locked: boolean }
   | { readonly do: 'delete'; readonly ref: ShadowRef }

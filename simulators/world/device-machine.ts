@@ -10,6 +10,7 @@ import { Disk, SimulatedJournal } from '../machine/simulated-journal.ts';
 import { WallClock } from '../machine/wall-clock.ts';
 import type { SeededRandom } from '../time/seeded-random.ts';
 import { policyOf, WeatherLink } from '../weather/weather-link.ts';
+import { GROUP } from '../workload/group.ts';
 import type { ThingPlan } from '../workload/plan.ts';
 import type { Environment, Machine } from './environment.ts';
 import type { Programs } from './programs.ts';
@@ -168,6 +169,7 @@ export class DeviceMachine implements Machine {
       random: random.fork('device'),
       log,
       limits: { pollMs: this.#plan.pollMs },
+      ...(this.#acts ? { direct: { groups: [GROUP] } } : {}),
     });
     if (this.#acts) {
       const actuator = new Actuator({ thing: this.#plan.thingName, process, coverage, emit, dies });

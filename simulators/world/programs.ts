@@ -15,6 +15,7 @@ export interface CloudPorts {
   readonly random: Random;
   readonly log: Log;
   readonly modelOf: (ref: ShadowRef) => Model;
+  readonly groups: Readonly<Record<string, readonly string[]>>;
 }
 
 /** The code under test: the production code through its ports. Tests put known mistakes in here instead. */

@@ -9,6 +9,7 @@ import { WallClock } from '../machine/wall-clock.ts';
 import type { SeededRandom } from '../time/seeded-random.ts';
 import { policyOf, WeatherLink } from '../weather/weather-link.ts';
 import { SERVER } from '../workload/draw-plan.ts';
+import { GROUPS } from '../workload/group.ts';
 import type { MachineClock } from '../workload/plan.ts';
 import type { Environment, Machine } from './environment.ts';
 import { lookedAt } from './sighting.ts';
@@ -203,6 +204,7 @@ export class ServerMachine implements Machine {
       random: random.fork('cloud'),
       log,
       modelOf,
+      groups: GROUPS,
     });
   }
 }

@@ -5,7 +5,14 @@ import type { Command, TimelineEntry } from '../../src/core/command/command.ts';
 import type { JsonValue } from '../../src/core/json/json.ts';
 import type { ShadowDocument } from '../../src/core/shadow/document.ts';
 import type { ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
-import type { CreateCommand, CreateDirectCommand, CommandAction, ShadowReport } from '../../src/cloud/cloud.ts';
+import type {
+  CommandAction,
+  CreateCommand,
+  CreateDirectCommand,
+  CreatedGroup,
+  CreateGroupCommand,
+  ShadowReport,
+} from '../../src/cloud/cloud.ts';
 import type { ShadowOperation } from '../../src/protocol/topics.ts';
 
 /**
@@ -80,6 +87,14 @@ export type Sighting =
       readonly command?: DirectCommand;
       readonly problem?: string;
     }
+  | {
+      readonly type: 'createdGroup';
+      readonly request: CreateGroupCommand;
+      readonly group?: CreatedGroup;
+      readonly problem?: string;
+    }
+  /** Somebody asks for something to be done with a direct command; whether it is, nobody has said yet. */
+  | { readonly type: 'actsDirect'; readonly id: CommandId; readonly action: CommandAction }
   | { readonly type: 'lookedDirect'; readonly id: CommandId; readonly command: DirectCommand }
   /** What the hardware did for a direct command. `intent`: what its sender wanted, whatever the id. */
   | {
@@ -150,6 +165,12 @@ export function lineOf(sighting: Sighting): string {
       const { thingName, name, args, sequenceKey } = sighting.request;
       return `api send ${thingName} ${name} ${JSON.stringify(args)} ${sequenceKey ?? ''} -> ${answerOf(sighting)}`;
     }
+    case 'createdGroup': {
+      const { group, name, args } = sighting.request;
+      return `api send to ${group} ${name} ${JSON.stringify(args)} -> ${sighting.group?.parentId ?? sighting.problem ?? ''}`;
+    }
+    case 'actsDirect':
+      return `api ${sighting.action.type} ${sighting.id}`;
     case 'lookedDirect':
       return `api get ${sighting.id} -> ${answerOf(sighting)}`;
     case 'action': {

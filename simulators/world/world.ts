@@ -1,5 +1,5 @@
 import { monotonicMs, type CommandId } from '../../src/core/brand.ts';
-import { VERDICT_OF, type CommandStatus } from '../../src/core/command/command.ts';
+import { VERDICT_OF, type CommandStatus, type TimelineEntry } from '../../src/core/command/command.ts';
 import type { AnyCommand } from '../../src/core/direct/direct-command.ts';
 import { modelEqual } from '../../src/core/model/model-equal.ts';
 import { leavesOf, valueAt } from '../../src/core/json/json-pointer.ts';
@@ -21,6 +21,7 @@ import { fairWeather } from '../weather/weather.ts';
 import { Apps } from '../workload/apps.ts';
 import { DirectApps } from '../workload/direct-apps.ts';
 import { SERVER, shadowsOf } from '../workload/draw-plan.ts';
+import { GROUP } from '../workload/group.ts';
 import type { Plan, PlannedStep, Step } from '../workload/plan.ts';
 import { Coverage } from './coverage.ts';
 import { DeviceMachine } from './device-machine.ts';
@@ -241,6 +242,8 @@ export class World {
     this.trace.add(atMs, sighting);
     this.#history.see(atMs, sighting);
     if (sighting.type === 'service') this.#countService(sighting);
+    if (sighting.type === 'wire' && isAskedAlone(sighting)) this.coverage.hit('direct.groupMemberAsked');
+    if (sighting.type === 'event' && isAbort(sighting.entry)) this.coverage.hit('direct.groupAborted');
     for (const checker of this.#checkers) checker.see(atMs, sighting);
   }
 
@@ -271,7 +274,7 @@ export class World {
       modelOf: (key) => models.get(key) ?? modelOf({ thingName: key as ShadowRef['thingName'] }),
       serviceNow: () => this.clock.wall(),
       durableWrite: (token) => store.writes.get(token),
-      durableDirect: (id) => store.directs.get(id),
+      durableDirects: (transaction) => store.directs.get(transaction) ?? new Map(),
       violated: (words) => this.violated(name, words),
     };
   }
@@ -311,8 +314,10 @@ export class World {
         return void this.#apps.act(step.nth, step.action);
       case 'direct':
         return void this.#directApps.send(step);
-      case 'cancelDirect':
-        return void this.#directApps.cancel(step.nth);
+      case 'group':
+        return void this.#directApps.sendToGroup(step);
+      case 'actDirect':
+        return void this.#directApps.act(step);
       case 'look':
         return void this.#apps.lookAtNth(step.nth);
       case 'report':
@@ -477,8 +482,14 @@ export class World {
     const { api } = this.#server;
     if (api === undefined) return this.violated('I19 Recover', 'the server is gone');
     const ids = new Set<CommandId>([...this.#apps.acknowledged, ...this.#directApps.acknowledged]);
-    const all = await this.#await(api.commands({}, { limit: 1_000 }));
-    if (all.ok) for (const { id } of all.value.items) ids.add(id);
+    for (let cursor: string | undefined; ;) {
+      const page = { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) };
+      const all = await this.#await(api.commands({}, page));
+      if (!all.ok) return this.violated('I19 Recover', all.problem.message);
+      for (const { id } of all.value.items) ids.add(id);
+      cursor = all.value.next;
+      if (cursor === undefined) break;
+    }
     // Successors first: pointers are judged against what is known by then. Twice does no harm.
     for (let round = 0; round < 2; round++) for (const id of ids) await this.#await(this.#apps.look(id));
     for (const ref of this.#refs()) {
@@ -494,6 +505,16 @@ export class World {
       after = entries.at(-1)?.sequence ?? after;
     }
   }
+}
+
+/** A member of a group that has not answered, on its own topic. */
+function isAskedAlone({ client, topic, payload }: Extract<Sighting, { type: 'wire' }>): boolean {
+  return client === SERVER && topic.startsWith('cmd/heater') && payload.includes(`"group":"${GROUP}"`);
+}
+
+/** Enough members of a group have failed: the rest is called off. */
+function isAbort({ event, by }: TimelineEntry): boolean {
+  return by === 'desk' && (event === 'cancelled' || event === 'cancel_asked');
 }
 
 function clears(payload: string): boolean {

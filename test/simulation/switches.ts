@@ -8,7 +8,7 @@ import { AILMENTS, type Ailment } from '../../simulators/hardware/hardware.ts';
 import { SERVER } from '../../simulators/workload/draw-plan.ts';
 import type { MachineClock, Plan, Step } from '../../simulators/workload/plan.ts';
 import { fairWeather, type Weather } from '../../simulators/weather/weather.ts';
-import type { Fault } from '../../simulators/world/coverage.ts';
+import { FAULTS, type Fault } from '../../simulators/world/coverage.ts';
 
 type Hit = Fault | Failpoint | DirectFailpoint;
 
@@ -75,6 +75,9 @@ const isDevice = ({ machine }: { readonly machine: string }): boolean => machine
 const clears = ({ state }: StepOf<'foreign'>): boolean => state['desired'] === null;
 const isUnset = ({ offsetMs }: MachineClock): boolean => offsetMs < -1e12;
 
+const isDirect = ({ do: what }: Step): boolean => what === 'direct' || what === 'group' || what === 'actDirect';
+const DIRECT_FAULTS = FAULTS.filter((name) => name.startsWith('direct.'));
+
 /** What is missing here (presence, `service.recreated`, lost journals, retries) follows from several of these. */
 export const SWITCHES: readonly Switch[] = [
   weather('loss', 'network.loss'),
@@ -128,7 +131,21 @@ export const SWITCHES: readonly Switch[] = [
   step('foreign', ['foreign.clear'], clears),
   step('command', ['api.mismatch'], ({ again }) => again === 'mismatch'),
   step('command', ['api.concurrent'], ({ again }) => again === 'concurrent'),
-  step('direct', ['direct.cancelled', 'direct.progress', 'direct.replayed', ...DIRECT_FAILPOINTS]),
+  step('act', ['operator.cancelled'], ({ action }) => action === 'cancel'),
+  step('act', ['operator.nudged', 'operator.retried'], ({ action }) => action === 'retry'),
+  step('act', ['operator.rolledBack'], ({ action }) => action === 'rollback'),
+  step('act', ['operator.extended'], ({ action }) => action === 'extend'),
+  {
+    name: 'direct commands',
+    isOn: ({ direct }) => direct === true,
+    off: ({ direct: _, ...plan }) => ({ ...plan, steps: plan.steps.filter((one) => !isDirect(one)) }),
+    hits: [...DIRECT_FAULTS, ...DIRECT_FAILPOINTS],
+  },
+  step('direct', ['direct.replayed']),
+  step('group', ['direct.group', 'direct.groupMemberAsked', 'direct.groupAborted']),
+  step('actDirect', ['direct.cancelled'], ({ action }) => action === 'cancel'),
+  step('actDirect', ['direct.nudged', 'direct.retried'], ({ action }) => action === 'retry'),
+  step('actDirect', ['direct.extended'], ({ action }) => action === 'extend'),
   ...[...FAILPOINTS, ...DIRECT_FAILPOINTS].map((failpoint): Switch => {
     const arm = step('arm', [failpoint], ({ point }) => point === failpoint);
     return failpoint === 'server.afterReceive' ? { ...arm, mayMiss: 'ledger.crashMidCommit' } : arm;

@@ -1,0 +1,3 @@
+/** All devices of a run. */
+export const GROUP = 'fleet';
+export const GROUPS: Readonly<Record<string, readonly string[]>> = { [GROUP]: ['heater-*'] };
