@@ -10,7 +10,7 @@ const SETTLED = { applyWithinMs: 86_400_000, expiresInMs: 86_400_000, onEnd: 'ke
 
 /** Thirty shadows of plain devices that did what was wished, and nothing under way. */
 async function converged(desksMax = 5) {
-  const world = await engineWorld({ desksMax, deskIdleMs: IDLE_MS });
+  const world = await engineWorld({ desksMax, deskIdleMs: IDLE_MS, sweepMs: 86_400_000 });
   const { cloud, transport } = await world.start();
   const { clock } = world;
   for (const thing of things) got(await cloud.create(aWish(thing, { on: true }, SETTLED)));
