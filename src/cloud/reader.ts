@@ -3,7 +3,7 @@ import { isOpenCommand } from '../core/command/clocks.ts';
 import type { Command } from '../core/command/command.ts';
 import type { Desk } from '../core/desk/desk.ts';
 import type { AnyCommand } from '../core/direct/direct-command.ts';
-import { explainCommand } from '../core/explain/explain-command.ts';
+import { deviceSaid, explainCommand } from '../core/explain/explain-command.ts';
 import { explainDirect } from '../core/explain/explain-direct.ts';
 import { shadowFields } from '../core/explain/shadow-fields.ts';
 import type { Presence } from '../core/presence/presence.ts';
@@ -98,8 +98,7 @@ export class Reader {
       .filter(({ converged }) => !converged)
       .map(({ field, reason, pendingSince, commandId }) => ({
         field,
-        code: reason ?? 'differs',
-        words: this.#fieldWords(field, open, desk),
+        ...whyNot(field, reason ?? 'differs', open, desk),
         ...(pendingSince === undefined ? {} : { since: pendingSince }),
         ...(commandId === undefined ? {} : { commandId }),
       }));
@@ -154,12 +153,20 @@ export class Reader {
     });
     return { command, cancel };
   }
+}
 
-  #fieldWords(field: FieldPointer, open: readonly Command[], desk: Desk | undefined): string {
-    const command = open.findLast(({ fields }) => fields.some((candidate) => candidate.field === field));
-    if (command !== undefined) return explainCommand(command, desk).words;
-    return `${field}: reported differs from desired and no open command explains it`;
-  }
+/** What stands in the way of a field: of the newest command that waits for it, else by the word of the device. */
+function whyNot(
+  field: FieldPointer,
+  reason: string,
+  open: readonly Command[],
+  desk: Desk | undefined,
+): { code: string; words: string } {
+  const command = open.findLast(({ fields }) => fields.some((candidate) => candidate.field === field));
+  if (command !== undefined) return { code: reason, words: explainCommand(command, desk).words };
+  const said = desk === undefined ? undefined : deviceSaid(field, desk);
+  if (said !== undefined) return { code: said.code, words: said.words };
+  return { code: reason, words: `${field}: reported differs from desired and no open command explains it` };
 }
 
 function explanation(command: Command, desk: Desk | undefined): Explanation {

@@ -146,7 +146,8 @@ export function outcomeFor(word: DeviceWord, field: FieldPointer): WordOutcome |
   return undefined;
 }
 
-function fromWord(said: WordOutcome): FieldOutcome {
+/** The outcome of a field as the device tells it. */
+export function fromWord(said: WordOutcome): FieldOutcome {
   const message = said.message === undefined ? {} : { message: said.message };
   switch (said.outcome) {
     case 'applying':

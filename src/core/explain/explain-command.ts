@@ -2,7 +2,9 @@ import { epochMs, type EpochMs, type FieldPointer } from '../brand.ts';
 import { deadlineOf, isOpenCommand, isOpenField } from '../command/clocks.ts';
 import type { Command, CommandField, Successor } from '../command/command.ts';
 import type { Desk } from '../desk/desk.ts';
+import { fromWord, outcomeFor } from '../command/judge.ts';
 import type { JsonObject } from '../json/json.ts';
+import { markAt } from '../view/view.ts';
 
 /** The one fact that stands in the way, in words and as data. */
 export interface Blocking {
@@ -99,8 +101,16 @@ function notDone(command: Command, desk: Desk | undefined): Blocking {
   };
 }
 
+/** What the device says of a field of this wish, whether or not a command still waits for it. */
+export function deviceSaid(field: FieldPointer, { word, sight }: Desk): Blocking | undefined {
+  const desiredVersion = markAt(sight.view?.marks.desired, field)?.[1] ?? 0;
+  if (word === undefined || word.version < desiredVersion) return undefined;
+  const said = outcomeFor(word, field);
+  return said === undefined ? undefined : deviceSays({ field, state: fromWord(said) });
+}
+
 /** What the device says of a field itself. */
-export function deviceSays({ field, state }: CommandField): Blocking | undefined {
+export function deviceSays({ field, state }: Pick<CommandField, 'field' | 'state'>): Blocking | undefined {
   switch (state.outcome) {
     case 'applying':
       return { code: 'applying', words: `the device is applying ${field}` };

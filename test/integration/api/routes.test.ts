@@ -264,6 +264,9 @@ describe('drift', () => {
       expect((await world.get(`/v1/drift?thing=${name}&${query}`)).body.items).toEqual([]);
     }
     expect((await world.get('/v1/overview')).body.drift.fields).toBeGreaterThan(0);
+    // No command is open any more; the refusal stands as long as the wish does.
+    const { fields } = (await world.get(`/v1/things/${name}/shadow/explain`)).body;
+    expect(fields).toMatchObject([{ field: '/targetC', code: 'refused', words: 'the device refused /targetC: no' }]);
     const path = `/v1/things/${name}/shadow/drift/acknowledge`;
     expect(await world.post(path, { field: '/targetC', author: 'ops', reason: 'valve ordered' })).toMatchObject({
       status: 200,
