@@ -12,7 +12,8 @@ import { version } from './version.ts';
  */
 export async function run(process: NodeJS.Process): Promise<void> {
   const argv = process.argv.slice(2);
-  const output = createOutput({ stdout: process.stdout, stderr: process.stderr, env: process.env, argv });
+  const verb = VERBS.find(({ name }) => name === wantedVerb(argv))?.name;
+  const output = createOutput({ stdout: process.stdout, stderr: process.stderr, env: process.env, argv, verb });
   const stop = watchForStop(process);
   // `shadowctl commands | head` closes our stdout early; that is no failure.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 7));

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startSimulator, type Simulator } from '../../simulators/testing.ts';
@@ -95,3 +95,21 @@ test.each(['bash', 'zsh', 'fish'])(
     expect(checked.status).toBe(0);
   },
 );
+
+test.skipIf(!existsSync('/bin/bash')).each([
+  [['shadowctl', 'dri'], 'drift'],
+  [['shadowctl', 'ignore', ''], 'add list remove help'],
+  [['shadowctl', 'sim', 'fau'], 'faults'],
+  [['shadowctl', 'get', 'e'], 'evil'],
+  [['shadowctl', 'ignore', 'add', '--exp'], '--expires-in'],
+])('in bash %j is completed as %s', async (words, expected) => {
+  const main = new URL('../../dist/src/cli/main.js', import.meta.url).pathname;
+  writeFileSync(folder.path('shadowctl'), `#!/bin/sh\nexec ${process.execPath} ${main} "$@"\n`, { mode: 0o755 });
+  // A shell that waits for a person has more patience than 0.3 s of a busy machine.
+  const completion = (await shadowctl(['completion', 'bash'])).stdout.replace('timeout 0.3', 'timeout 20');
+  const quoted = words.map((word) => `'${word}'`).join(' ');
+  const script = `${completion}\nCOMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; _shadowctl; echo "\${COMPREPLY[*]}"`;
+  const path = `${folder.path('.')}:${process.env['PATH']}`;
+  const ran = spawnSync('/bin/bash', ['-c', script], { env: { ...env, PATH: path }, encoding: 'utf8' });
+  expect(ran.stdout.trim()).toBe(expected);
+});

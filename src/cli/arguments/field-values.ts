@@ -28,7 +28,8 @@ export function parseFieldValues(texts: readonly string[]): Result<JsonObject> {
 function parseFieldValue(text: string): Result<[FieldPointer, JsonValue]> {
   const equals = text.indexOf('=');
   if (equals < 0) {
-    return fail(problem('invalid_usage', 'a change is written /field=value, such as /targetC=21.5', { at: text }));
+    const words = 'a change is one word, written /field=value, such as /targetC=21.5';
+    return fail(problem('invalid_usage', words, { at: text }));
   }
   const field = parsePointer(text.slice(0, equals));
   if (!field.ok) return field;

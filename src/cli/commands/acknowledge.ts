@@ -3,6 +3,7 @@ import { ok } from '../../core/result.ts';
 import type { DriftView } from '../../http/views/drift.ts';
 import { parseShadowArgument } from '../arguments/shadow-argument.ts';
 import { authorFrom, withAuthor, type AuthorOptions } from '../author.ts';
+import { parsePointer } from '../../core/json/json-pointer.ts';
 import { EXIT, type Cli } from '../cli.ts';
 import { clientFor, withServer } from '../http-client.ts';
 import { forTerminal } from '../output/terminal.ts';
@@ -21,6 +22,10 @@ export function define(command: Command, cli: Cli): void {
     cli.action(async (thing: string, fields: string[], options: AcknowledgeOptions) => {
       const ref = parseShadowArgument(thing, options.shadow);
       if (!ref.ok) return ref;
+      for (const field of fields) {
+        const pointer = parsePointer(field);
+        if (!pointer.ok) return pointer;
+      }
       const client = clientFor(cli, options);
       if (!client.ok) return client;
       const { thingName, shadowName: name } = ref.value;

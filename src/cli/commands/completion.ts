@@ -17,17 +17,20 @@ export function define(command: Command, cli: Cli): void {
     );
 }
 
-/** Verbs come from the help, options from the verb's help, things from the server, which gets 300 ms. */
+/** Verbs and the verbs below them come from the help, options from theirs, things from the server, which gets 300 ms. */
 const SCRIPTS: Readonly<Record<Shell, string>> = {
   bash: `_shadowctl() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" verb="\${COMP_WORDS[1]}"
+  local word="\${COMP_WORDS[COMP_CWORD]}" verb="\${COMP_WORDS[1]}" found=""
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "$(shadowctl --help 2>/dev/null | sed -n 's/^  \\([a-z]\\{2,\\}\\) .*/\\1/p')" -- "$word"))
+    found="$(shadowctl --help 2>/dev/null | sed -n 's/^  \\([a-z]\\{2,\\}\\) .*/\\1/p')"
   elif [ "\${word#-}" != "$word" ]; then
-    COMPREPLY=($(compgen -W "$(shadowctl "$verb" --help 2>/dev/null | grep -oE -- '--[a-z-]+')" -- "$word"))
+    found="$(shadowctl "$verb" "\${COMP_WORDS[2]}" --help 2>/dev/null | grep -oE -- '--[a-z-]+')"
   else
-    COMPREPLY=($(compgen -W "$(timeout 0.3 shadowctl things --names --limit 100 2>/dev/null)" -- "$word"))
+    [ "$COMP_CWORD" -eq 2 ] &&
+      found="$(shadowctl "$verb" --help 2>/dev/null | sed -n '/^Commands:/,$s/^  \\([a-z]\\{2,\\}\\) .*/\\1/p')"
+    [ -n "$found" ] || found="$(timeout 0.3 shadowctl things --names --limit 100 2>/dev/null)"
   fi
+  COMPREPLY=($(compgen -W "$found" -- "$word"))
 }
 complete -F _shadowctl shadowctl`,
   zsh: `#compdef shadowctl
@@ -36,9 +39,11 @@ _shadowctl() {
   if (( CURRENT == 2 )); then
     words_found=(\${(f)"$(shadowctl --help 2>/dev/null | sed -n 's/^  \\([a-z]\\{2,\\}\\) .*/\\1/p')"})
   elif [[ $words[CURRENT] == -* ]]; then
-    words_found=(\${(f)"$(shadowctl $words[2] --help 2>/dev/null | grep -oE -- '--[a-z-]+')"})
+    words_found=(\${(f)"$(shadowctl $words[2] "$words[3]" --help 2>/dev/null | grep -oE -- '--[a-z-]+')"})
   else
-    words_found=(\${(f)"$(timeout 0.3 shadowctl things --names --limit 100 2>/dev/null)"})
+    (( CURRENT == 3 )) &&
+      words_found=(\${(f)"$(shadowctl $words[2] --help 2>/dev/null | sed -n '/^Commands:/,$s/^  \\([a-z]\\{2,\\}\\) .*/\\1/p')"})
+    (( $#words_found )) || words_found=(\${(f)"$(timeout 0.3 shadowctl things --names --limit 100 2>/dev/null)"})
   fi
   compadd -- $words_found
 }
@@ -48,9 +53,17 @@ compdef _shadowctl shadowctl`,
   if test (count $words) -eq 1
     shadowctl --help 2>/dev/null | string match -rg '^  ([a-z]{2,}) '
   else if string match -q -- '-*' (commandline -ct)
-    shadowctl $words[2] --help 2>/dev/null | string match -rag -- '(--[a-z-]+)'
+    shadowctl $words[2..3] --help 2>/dev/null | string match -rag -- '(--[a-z-]+)'
   else
-    timeout 0.3 shadowctl things --names --limit 100 2>/dev/null
+    set -l below
+    if test (count $words) -eq 2
+      set below (shadowctl $words[2] --help 2>/dev/null | sed -n '/^Commands:/,$s/^  \\([a-z]\\{2,\\}\\) .*/\\1/p')
+    end
+    if test (count $below) -gt 0
+      printf '%s\\n' $below
+    else
+      timeout 0.3 shadowctl things --names --limit 100 2>/dev/null
+    end
   end
 end
 complete -c shadowctl -f -a '(__shadowctl_words)'`,

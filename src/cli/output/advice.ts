@@ -2,7 +2,6 @@ import type { Problem, ProblemCode } from '../../core/problem.ts';
 
 /** What a person at a terminal can do about a problem, by code. Left out where the message already says it. */
 const ADVICE: Partial<Record<ProblemCode, string>> = {
-  invalid_usage: 'see "shadowctl --help"',
   model_violation: 'ask for a value that the model of this shadow allows',
   payload_too_large: 'a shadow holds 8 KB: send less, or use a second named shadow',
   not_found: 'check the name, or which server you talk to (--server)',
@@ -22,6 +21,8 @@ const ADVICE: Partial<Record<ProblemCode, string>> = {
   ledger_corrupt: 'keep the file, restore a backup; see docs/PROBLEMS.md',
 };
 
-export function adviceOf(problem: Problem): string | undefined {
-  return ADVICE[problem.code];
+/** `verb`: the one that was asked for, if it is one. */
+export function adviceOf(problem: Problem, verb: string | undefined): string | undefined {
+  if (problem.code !== 'invalid_usage') return ADVICE[problem.code];
+  return verb === undefined ? 'see "shadowctl --help"' : `see "shadowctl ${verb} --help"`;
 }

@@ -35,7 +35,12 @@ export function createOutput({
   stderr,
   env,
   argv,
-}: Streams & { env: Readonly<Record<string, string | undefined>>; argv: readonly string[] }): Output {
+  verb,
+}: Streams & {
+  env: Readonly<Record<string, string | undefined>>;
+  argv: readonly string[];
+  verb: string | undefined;
+}): Output {
   const flags = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const json = flags.includes('--json');
   const paints = (stream: NodeJS.WriteStream): boolean => {
@@ -57,13 +62,15 @@ export function createOutput({
       if (!json) stderr.write(`${text}\n`);
     },
     problem: (problem) =>
-      void stderr.write(`${json ? jsonForTerminal({ problem: problemAsData(problem) }) : line(problem, talkColor)}\n`),
+      void stderr.write(
+        `${json ? jsonForTerminal({ problem: problemAsData(problem, verb) }) : line(problem, talkColor, verb)}\n`,
+      ),
   };
 }
 
 /** One line: what went wrong, where, its stable code, and what to do. */
-function line(problem: Problem, color: Colors): string {
-  const advice = adviceOf(problem);
+function line(problem: Problem, color: Colors, verb: string | undefined): string {
+  const advice = adviceOf(problem, verb);
   const at =
     problem.at === undefined || (problem.at.length > 3 && problem.message.includes(problem.at))
       ? ''
@@ -72,9 +79,9 @@ function line(problem: Problem, color: Colors): string {
   return `${color.red('shadowctl:')} ${what} ${color.dim(`[${problem.code}]`)}${advice === undefined ? '' : ` ${color.cyan('→')} ${advice}`}`;
 }
 
-function problemAsData(problem: Problem) {
+function problemAsData(problem: Problem, verb: string | undefined) {
   const { retry, exit } = PROBLEMS[problem.code];
-  const advice = adviceOf(problem);
+  const advice = adviceOf(problem, verb);
   return {
     code: problem.code,
     message: problem.message,
