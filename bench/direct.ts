@@ -97,8 +97,8 @@ async function group(repetitions: number, devices: number): Promise<void> {
   print(`\nratio: ${number(median(results['cloud'] ?? []) / median(results['echo'] ?? []))} x of the bare fan-out`);
 }
 
-const names = process.argv.slice(2).filter((argument) => argument in PARTS);
 const at = process.argv.indexOf('--repetitions');
+const names = process.argv.slice(2, at < 0 ? undefined : at).filter((argument) => argument in PARTS);
 const repetitions = at < 0 ? 5 : Number(process.argv[at + 1]);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));

@@ -89,6 +89,50 @@ describe.skipIf(!hasChromium)(`the console in Chromium (${CHROMIUM_HINT})`, () =
     expect(await page.getByText('valve was freed').count()).toBeGreaterThan(0);
   });
 
+  test('an action: the page shows its progress live, then what the device answered, as text', async () => {
+    const name = fresh('door-action');
+    let answer: (result: string) => void = () => undefined;
+    await world.device(
+      name,
+      { '/locked': true },
+      {
+        unlock: {
+          idempotent: false,
+          handler: async ({ progress }) => {
+            progress({ percent: 40, text: 'turning the bolt' });
+            return { result: { opened: await new Promise<string>((resolve) => (answer = resolve)) } };
+          },
+        },
+      },
+    );
+    const { id } = await world.send(name, 'unlock', { args: { visitor: HOSTILE } });
+    const { page } = await open(`/commands/${id}`);
+    await page.getByText('turning the bolt').first().waitFor();
+    await page.getByText('unlock', { exact: true }).first().waitFor();
+    expect(await page.getByText('<img src=x onerror=').count()).toBeGreaterThan(0);
+
+    answer('the front door');
+    await page.getByText('the front door').first().waitFor();
+    await page.getByText('succeeded').first().waitFor();
+    expect(await world.verdict(id)).toBe('succeeded');
+    expect(await page.title()).not.toBe('owned');
+  });
+
+  test('an action that waits for a device that is away is called off from the page', async () => {
+    const name = fresh('door-away');
+    const { device } = await world.device(name, { '/locked': true });
+    await device.stop();
+    const { id } = await world.send(name, 'unlock', { expiresInMs: 600_000 });
+    const { page } = await open(`/commands/${id}`);
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+    const dialog = page.getByRole('dialog', { name: 'Cancel' });
+    await dialog.getByLabel(/Reason/).fill('the visitor left');
+    await dialog.getByRole('button', { name: 'Cancel the command' }).click();
+    await page.getByText('cancelled').first().waitFor();
+    await eventually(async () => (await page.getByText('the visitor left').count()) > 0);
+    expect(await world.verdict(id)).toBe('withdrawn');
+  });
+
   test('two operators at once: the second cancel is told that the command has ended', async () => {
     const name = fresh('heater-two');
     const { hardware } = await world.device(name, { '/targetC': 19 });

@@ -78,6 +78,8 @@ describe('the demo', () => {
       'pump-motor succeeded succeeded',
       'front-door timed_out timed_out',
       'garage-bulb timed_out expired',
+      'front-door/(direct) timed_out timed_out',
+      'front-door/(direct) timed_out expired',
     ]);
     const noops = commands.flatMap(({ command }, index) =>
       command.kind === 'shadow' && command.noop === true ? [index] : [],
@@ -97,7 +99,7 @@ describe('the demo', () => {
   test('prints a table of commands with verdicts for people', async () => {
     const { stdout, stderr, code } = await shadowctl(['demo', '--once', ...FREE_PORTS]);
     expect(stdout.trim().split('\n')[0]).toMatch(/^VERDICT +STATUS +SHADOW +WISH +AFTER +WHY$/);
-    expect(stdout.trim().split('\n')).toHaveLength(20);
+    expect(stdout.trim().split('\n')).toHaveLength(22);
     expect(stderr).toContain('shadowctl set room-heater /targetC=21.5');
     expect(stderr).toContain('shadowctl send pump-motor start --sequence run');
     expect(stderr).toContain('every verdict as it should be');

@@ -240,6 +240,43 @@ test.each([
   expect(bell.ids).toEqual(['timely']);
 });
 
+test('D-01: a captured request sent again, as it was or made to look new, opens nothing twice, across reboots and past its end', async () => {
+  const { world, bell, boot } = await running();
+  const captured = { id: 'c1', sequence: { key: 'door', number: 1 } };
+  world.ask(captured);
+  await world.run(50);
+  world.ask(captured);
+  // Another id for the same step of the sequence: the order knows that it is done.
+  world.ask({ ...captured, id: 'c1-copied' });
+  await world.run(50);
+  world.crash();
+  await boot();
+  world.ask({ ...captured, attempt: 2 });
+  await world.run(50);
+  expect(world.answers('c1-copied')).toMatchObject([{ status: 'rejected', problem: { code: 'out_of_order' } }]);
+  // Its answer is let go some time after the deadline; the request itself is late by then.
+  const short = { id: 'c2', issuedAt: world.clock.wall(), expiresAt: (world.clock.wall() + 1_000) as never };
+  world.ask(short);
+  await world.run(200_000);
+  for (let time = 1; time <= 2; time += 1) {
+    world.ask(short);
+    await world.run(50);
+  }
+  expect(world.answers('c2').at(-1)).toMatchObject({ status: 'rejected', problem: { code: 'expired' } });
+  expect(bell.ids).toEqual(['c1', 'c2']);
+});
+
+test('D-04: a request for another thing is not taken, nor one for a group the device is not in', async () => {
+  const { world, bell } = await running({}, { direct: { groups: ['doors'] } });
+  const topics = ['cmd/another/req', 'cmd/groups/lamps/req', 'cmd/groups/doors/req/x'];
+  for (const [at, topic] of topics.entries()) world.ask({ id: `other-${at}` }, topic);
+  await world.run(50);
+  expect(bell.ids).toEqual([]);
+  world.ask({ id: 'own-group' }, 'cmd/groups/doors/req');
+  await world.run(50);
+  expect(bell.ids).toEqual(['own-group']);
+});
+
 test('H5 before service time is known nothing begins', async () => {
   const world = new DeviceWorld();
   const bell = new Bell();

@@ -3,6 +3,7 @@ import { startSimulator, type Simulator } from '../../simulators/testing.ts';
 import { composeDevice } from '../../src/compose-device.ts';
 import type { JsonObject, JsonValue } from '../../src/core/json/json.ts';
 import { NO_MODEL } from '../../src/core/model/model.ts';
+import type { CommandOffer } from '../../src/device/command-handler.ts';
 import type { Device } from '../../src/device/device.ts';
 import { eventually } from './eventually.ts';
 import { startShadowctl, type Started } from './shadowctl.ts';
@@ -67,6 +68,7 @@ export class ConsoleWorld {
   async device(
     thingName: string,
     values: Readonly<Record<string, JsonValue>>,
+    commands: Readonly<Record<string, CommandOffer>> = {},
   ): Promise<{ device: Device; hardware: TestHardware }> {
     const hardware = new TestHardware(values);
     const composed = composeDevice({
@@ -77,16 +79,25 @@ export class ConsoleWorld {
     if (!composed.ok) throw new Error(composed.problem.message);
     const device = composed.value;
     this.#devices.add(device);
+    for (const [name, offer] of Object.entries(commands)) device.onCommand(name, offer);
     await device.start();
     await eventually(() => this.simulator.document(thingName)?.state.reported !== undefined);
     return { device, hardware };
   }
 
-  async set(thingName: string, desired: JsonObject, more: JsonObject = {}): Promise<{ id: string }> {
+  set(thingName: string, desired: JsonObject, more: JsonObject = {}): Promise<{ id: string }> {
+    return this.#post(thingName, { desired, ...more });
+  }
+
+  send(thingName: string, name: string, more: JsonObject = {}): Promise<{ id: string }> {
+    return this.#post(thingName, { kind: 'direct', name, ...more });
+  }
+
+  async #post(thingName: string, body: JsonObject): Promise<{ id: string }> {
     const response = await fetch(`${this.url}/v1/things/${thingName}/commands`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ desired, author: 'app', ...more }),
+      body: JSON.stringify({ author: 'app', ...body }),
     });
     return (await response.json()) as { id: string };
   }

@@ -1,6 +1,6 @@
 import { startSimulator } from '../../simulators/testing.ts';
 import { openSqliteLedger } from '../../src/adapters/sqlite/sqlite-ledger.ts';
-import type { Failpoint } from '../../src/compose-failpoints.ts';
+import { FAILPOINTS, type Failpoint } from '../../src/compose-failpoints.ts';
 import { composeDevice } from '../../src/compose-device.ts';
 import type { CommandId } from '../../src/core/brand.ts';
 import { isOpenCommand } from '../../src/core/command/clocks.ts';
@@ -25,19 +25,10 @@ export interface DirectKills {
   readonly neverMet: readonly string[];
 }
 
-/** Where a server can die while direct commands flow. */
-export const DIRECT_PLACES = [
-  'command.before_commit',
-  'command.after_commit',
-  'verdict.before_commit',
-  'verdict.after_commit',
-  'ledger.before_store',
-  'ledger.before_sync',
-  'ledger.after_sync',
-  'publish.before',
-  'publish.after',
-  'api.before_response',
-] satisfies Failpoint[];
+/** Where a server can die while direct commands flow: everywhere but where an old file is brought up, and where wishes are written. */
+export const DIRECT_PLACES: readonly Failpoint[] = FAILPOINTS.filter(
+  (place) => place !== 'migrate.step' && !place.startsWith('write.'),
+);
 
 const THINGS = ['d0', 'd1', 'd2'];
 const LANES = 6;

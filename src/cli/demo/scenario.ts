@@ -114,4 +114,25 @@ export const SCENARIO: readonly Scene[] = [
       { thingName: 'garage-bulb', desired: { on: true }, expiresInMs: EXPIRES_IN_MS, expected: { status: 'expired' } },
     ],
   },
+  {
+    title: 'The lock still hangs and answers no action. The next one in line waits behind it, and expires unsent.',
+    sends: [
+      {
+        thingName: 'front-door',
+        action: 'unlock',
+        args: { visitor: 'Bob' },
+        sequence: 'door',
+        expiresInMs: EXPIRES_IN_MS * 2,
+        expected: { status: 'timed_out' },
+      },
+      {
+        thingName: 'front-door',
+        action: 'unlock',
+        args: { visitor: 'Cy' },
+        sequence: 'door',
+        expiresInMs: EXPIRES_IN_MS,
+        expected: { status: 'expired' },
+      },
+    ],
+  },
 ];

@@ -13,7 +13,10 @@ function whileOpen(command: CommandView, reload: () => void): Action[] {
   return [
     {
       title: 'Nudge',
-      explains: 'Asks the shadow service to tell the device again. Nothing is overwritten.',
+      explains:
+        command.kind === 'direct'
+          ? 'Sends the request to the device again, under the same id: nothing is done twice.'
+          : 'Asks the shadow service to tell the device again. Nothing is overwritten.',
       confirm: 'Nudge the device',
       perform: (_form, reason) => act(command, 'retry', { reason }),
       done: reload,
