@@ -1,16 +1,14 @@
 import { inScope, type Scope } from '../../src/core/access/decide.ts';
-import { fitsPattern } from '../../src/core/access/pattern.ts';
 import type { ClientToken, CommandId, EpochMs, ThingName } from '../../src/core/brand.ts';
-import { VERDICT_OF, type Command, type TimelineEntry } from '../../src/core/command/command.ts';
+import type { TimelineEntry } from '../../src/core/command/command.ts';
 import { tokenOf, type Write } from '../../src/core/command/write.ts';
-import type { AnyCommand, DirectCommand } from '../../src/core/direct/direct-command.ts';
+import type { AnyCommand } from '../../src/core/direct/direct-command.ts';
 import { directRef, isDirectRef } from '../../src/core/direct/place.ts';
-import type { DriftCause, DriftEntry, Flapped, IgnoreRule } from '../../src/core/drift/drift.ts';
+import type { DriftEntry, IgnoreRule } from '../../src/core/drift/drift.ts';
 import type { Presence } from '../../src/core/presence/presence.ts';
 import { problem, type ProblemCode } from '../../src/core/problem.ts';
 import { fail, ok, type Result } from '../../src/core/result.ts';
 import { shadowKey, type ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
-import type { ShadowView } from '../../src/core/view/view.ts';
 import type {
   CommandFilter,
   CommitReceipt,
@@ -29,16 +27,18 @@ import type {
   ShadowFilter,
   ShadowRecord,
 } from '../../src/ports/ledger.ts';
-
-/** Everything one shadow owns, so that reading it costs the same however many shadows there are. */
-interface Shelf {
-  readonly ref: ShadowRef;
-  view?: ShadowView;
-  readonly commands: Map<CommandId, AnyCommand>;
-  readonly writes: Map<string, Write>;
-  readonly drift: Map<string, DriftEntry>;
-  readonly flapped: Map<string, Flapped>;
-}
+import { driftCounts, driftPage, overviewOf } from './memory-drift.ts';
+import {
+  byId,
+  byNames,
+  isDirectCommand,
+  isOpen,
+  isRevisable,
+  isShadowCommand,
+  matches,
+  pageOf,
+  type Shelf,
+} from './memory-rows.ts';
 
 /** A ledger without a disk: second implementation of the port, for tests and the simulation. */
 export class MemoryLedger implements Ledger {
@@ -164,29 +164,11 @@ export class MemoryLedger implements Ledger {
   }
 
   async drift(filter: DriftFilter, page: PageRequest): Promise<Result<Page<DriftEntry>>> {
-    const rows = this.#driftMatching(filter).filter((entry) => isListed(entry, filter));
-    rows.sort(driftOrder(filter.sort ?? 'oldest'));
-    const offset = page.cursor === undefined ? 0 : Number(page.cursor);
-    const items = rows.slice(offset, offset + page.limit);
-    const end = offset + items.length;
-    return ok({ items, ...(end < rows.length ? { next: String(end) } : {}) });
+    return ok(driftPage(this.#shelves.values(), filter, page));
   }
 
   async driftCounts(filter: DriftFilter, olderThan?: readonly EpochMs[]): Promise<Result<DriftCounts>> {
-    const all = this.#driftMatching(filter);
-    const listed = all.filter((entry) => isListed(entry, filter));
-    const byCause: Partial<Record<DriftCause, number>> = {};
-    for (const { cause } of listed) byCause[cause] = (byCause[cause] ?? 0) + 1;
-    return ok({
-      fields: listed.length,
-      shadows: new Set(listed.map(({ ref }) => shadowKey(ref))).size,
-      byCause,
-      ...(olderThan === undefined
-        ? {}
-        : { olderThan: olderThan.map((at) => listed.filter(({ firstSeenAt }) => firstSeenAt < at).length) }),
-      ignored: all.filter(({ ignoredBy }) => ignoredBy !== undefined).length,
-      acknowledged: all.filter(({ acknowledged }) => acknowledged !== undefined).length,
-    });
+    return ok(driftCounts(this.#shelves.values(), filter, olderThan));
   }
 
   async ignoreRules(): Promise<Result<readonly IgnoreRule[]>> {
@@ -194,25 +176,7 @@ export class MemoryLedger implements Ledger {
   }
 
   async overview(scope?: Scope): Promise<Result<FleetOverview>> {
-    const drift = this.#driftMatching(scope === undefined ? {} : { scope }).filter((entry) => isListed(entry, {}));
-    const shelves = new Map([...this.#shelves].filter(([, { ref }]) => inScope(scope, ref)));
-    const keys = (entries: readonly DriftEntry[]): Set<string> => new Set(entries.map(({ ref }) => shadowKey(ref)));
-    const shadows = [...shelves].filter(([, { ref }]) => !isDirectRef(ref));
-    const pending = shadows.filter(([, { commands }]) => [...commands.values()].some(isOpen)).map(([key]) => key);
-    const things = new Set(shadows.map(([, { ref }]) => ref.thingName));
-    const states = [...things].map((thing) => this.#presence.get(thing)?.state ?? 'unknown');
-    const count = (wanted: Presence['state']): number => states.filter((state) => state === wanted).length;
-    const total = shadows.length;
-    return ok({
-      things: { online: count('online'), offline: count('offline'), unknown: count('unknown') },
-      shadows: {
-        total,
-        pending: pending.length,
-        drifted: keys(drift).size,
-        refused: keys(drift.filter(({ cause }) => cause === 'refused')).size,
-        inSync: total - new Set([...pending, ...keys(drift)]).size,
-      },
-    });
+    return ok(overviewOf(this.#shelves, this.#presence, scope));
   }
 
   async prune(endedBefore: EpochMs, limit: number): Promise<Result<number>> {
@@ -331,96 +295,4 @@ export class MemoryLedger implements Ledger {
     }
     return shelf;
   }
-
-  #driftMatching(filter: DriftFilter): DriftEntry[] {
-    return [...this.#shelves.values()]
-      .flatMap(({ drift }) => [...drift.values()])
-      .filter(({ ref, field, cause, author, firstSeenAt }) => {
-        if (filter.thingName !== undefined && ref.thingName !== filter.thingName) return false;
-        if (filter.thingPrefix !== undefined && !ref.thingName.startsWith(filter.thingPrefix)) return false;
-        if (!fitsPattern({ pattern: filter.thingPattern ?? '*', text: ref.thingName })) return false;
-        if (filter.within !== undefined && !filter.within.some((scope) => inScope(scope, ref))) return false;
-        if (!inScope(filter.scope, ref)) return false;
-        if (!namesShadow(ref, filter.shadowName)) return false;
-        if (filter.field !== undefined && field !== filter.field) return false;
-        if (filter.causes !== undefined && !filter.causes.includes(cause)) return false;
-        if (filter.author !== undefined && author !== filter.author) return false;
-        return filter.firstSeenBefore === undefined || firstSeenAt < filter.firstSeenBefore;
-      });
-  }
-}
-
-function isShadowCommand(command: AnyCommand): command is Command {
-  return command.kind === 'shadow';
-}
-
-function isDirectCommand(command: AnyCommand): command is DirectCommand {
-  return command.kind === 'direct';
-}
-
-function isOpen({ status }: AnyCommand): boolean {
-  return VERDICT_OF[status] === 'pending';
-}
-
-function isRevisable(command: AnyCommand): boolean {
-  return (
-    command.status === 'timed_out' ||
-    command.status === 'expired' ||
-    (command.kind === 'shadow' && !isOpen(command) && command.endResult === 'not_yet')
-  );
-}
-
-function byId(left: AnyCommand, right: AnyCommand): number {
-  return left.id < right.id ? -1 : 1;
-}
-
-/** Sorts by thing, then shadow: a space comes before every character of a name. */
-function byNames({ thingName, shadowName }: ShadowRef): string {
-  return `${thingName} ${shadowName ?? ''}`;
-}
-
-function namesShadow(ref: ShadowRef, wanted: string | null | undefined): boolean {
-  return wanted === undefined || (wanted ?? undefined) === ref.shadowName;
-}
-
-function matches({ ref, status, author, createdAt, parentId }: AnyCommand, filter: CommandFilter): boolean {
-  if (filter.parentId !== undefined && parentId !== filter.parentId) return false;
-  if (!inScope(filter.scope, ref)) return false;
-  if (filter.thingName !== undefined && ref.thingName !== filter.thingName) return false;
-  if (!namesShadow(ref, filter.shadowName)) return false;
-  if (filter.statuses !== undefined && !filter.statuses.includes(status)) return false;
-  if (filter.author !== undefined && author !== filter.author) return false;
-  if (filter.createdFrom !== undefined && createdAt < filter.createdFrom) return false;
-  return filter.createdBefore === undefined || createdAt < filter.createdBefore;
-}
-
-function isListed({ ignoredBy, acknowledged }: DriftEntry, filter: DriftFilter): boolean {
-  if (ignoredBy !== undefined && filter.includeIgnored !== true) return false;
-  return acknowledged === undefined || filter.includeAcknowledged === true;
-}
-
-function driftOrder(sort: NonNullable<DriftFilter['sort']>): (left: DriftEntry, right: DriftEntry) => number {
-  const name = ({ ref, field }: DriftEntry): string => `${shadowKey(ref)} ${field}`;
-  const byName = (left: DriftEntry, right: DriftEntry): number => (name(left) < name(right) ? -1 : 1);
-  return (left, right) => {
-    if (sort === 'oldest') return left.firstSeenAt - right.firstSeenAt || byName(left, right);
-    if (sort === 'newest') return right.firstSeenAt - left.firstSeenAt || byName(left, right);
-    if (sort === 'flaps') return right.flaps - left.flaps || byName(left, right);
-    return byName(left, right);
-  };
-}
-
-/** The cursor is the key of the last row given out, so rows that come and go in between move nothing. */
-function pageOf<T>(
-  sorted: readonly T[],
-  { limit, cursor }: PageRequest,
-  keyOf: (row: T) => string,
-  order: 'ascending' | 'descending',
-): Page<T> {
-  const past = (row: T): boolean =>
-    cursor === undefined || (order === 'ascending' ? keyOf(row) > cursor : keyOf(row) < cursor);
-  const rest = sorted.filter(past);
-  const items = rest.slice(0, limit);
-  const last = items.at(-1);
-  return { items, ...(last !== undefined && rest.length > items.length ? { next: keyOf(last) } : {}) };
 }
