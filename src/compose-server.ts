@@ -28,6 +28,7 @@ import { createHttpServer } from './http/server.ts';
 import { presenceTopic } from './protocol/presence-topic.ts';
 import { parseJson } from './protocol/json-text.ts';
 import { compileModel } from './protocol/model-schema.ts';
+import { defaultDirectTopics, directTopics, type DirectTopics } from './protocol/direct-topics.ts';
 import { modelLookup, parseServerConfig, type ServerConfig } from './protocol/server-config.ts';
 
 /** The one place where the server's shells meet their adapters. Paths stay as the operator wrote them. */
@@ -102,6 +103,7 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
     ...(options.retentionMs === undefined ? {} : { retentionMs: options.retentionMs }),
     willFilter: presenceTopic('+' as ThingName),
     groups: models.value.groups,
+    directTopics: models.value.directTopics,
     ...(isAwsEndpoint(options.mqtt.url) ? AWS_CAPS : {}),
   });
   metrics.onRead(() => cloud.measure());
@@ -181,14 +183,21 @@ export async function loadModels(configPath: string | undefined): Promise<Result
   return catalog.ok ? ok(catalog.value.modelOf) : catalog;
 }
 
-async function loadCatalog(
-  configPath: string | undefined,
-): Promise<Result<ModelCatalog & { readonly groups: ServerConfig['groups'] }>> {
-  if (configPath === undefined) return ok({ modelOf: () => NO_MODEL, mappings: [], groups: {} });
+interface Catalog extends ModelCatalog {
+  readonly groups: ServerConfig['groups'];
+  readonly directTopics: DirectTopics;
+}
+
+async function loadCatalog(configPath: string | undefined): Promise<Result<Catalog>> {
+  if (configPath === undefined) {
+    return ok({ modelOf: () => NO_MODEL, mappings: [], groups: {}, directTopics: defaultDirectTopics() });
+  }
   const text = await readJsonFile(configPath);
   if (!text.ok) return text;
   const config = parseServerConfig(text.value);
   if (!config.ok) return fail({ ...config.problem, message: `${configPath}: ${config.problem.message}` });
+  const topics = directTopics(config.value.commandTopics);
+  if (!topics.ok) return topics;
   const loaded = new Map<string, { model: Model; schema: JsonObject }>();
   const mappings: { things: string; shadow?: string | undefined; model: Model; schema: JsonObject }[] = [];
   for (const { things, shadow, model } of config.value.models) {
@@ -202,6 +211,7 @@ async function loadCatalog(
   return ok({
     modelOf: modelLookup(mappings),
     groups: config.value.groups,
+    directTopics: topics.value,
     mappings: mappings.map(({ shadow, ...mapping }) => ({
       ...mapping,
       ...(shadow === undefined ? {} : { shadowName: shadow }),

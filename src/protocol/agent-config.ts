@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject } from '../core/json/json.ts';
 import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import { parseShadowName, parseThingName } from '../core/shadow/shadow-ref.ts';
-import { parseGroupName } from './direct-topics.ts';
+import { directTopicTemplates, parseGroupName } from './direct-topics.ts';
 import { parseJsonText } from './json-text.ts';
 
 /** The configuration file of `shadowctl agent`. Paths are relative to the file. */
@@ -94,7 +94,7 @@ const configSchema = z.strictObject({
   /** Groups whose direct commands are taken. */
   groups: z.array(checked(parseGroupName)).max(32).optional(),
   /** Where the fleet has other topics for direct commands. */
-  commandTopics: z.strictObject({ request: z.string(), response: z.string(), group: z.string() }).optional(),
+  commandTopics: directTopicTemplates.optional(),
   limits: limitsSchema.optional(),
 });
 

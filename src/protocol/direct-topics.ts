@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { assert } from '../core/assert.ts';
 import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
@@ -10,6 +11,9 @@ export interface DirectTopicTemplates {
   readonly response: string;
   readonly group: string;
 }
+
+/** The same in a configuration file; `directTopics` says whether they are topics. */
+export const directTopicTemplates = z.strictObject({ request: z.string(), response: z.string(), group: z.string() });
 
 export const DIRECT_TOPICS: DirectTopicTemplates = {
   request: 'cmd/{thing}/req',

@@ -5,6 +5,7 @@ import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
 import type { JsonValue } from '../core/json/json.ts';
+import { directTopics, directTopicTemplates, type DirectTopicTemplates } from './direct-topics.ts';
 
 /**
  * The server's configuration file: which model holds for which shadows, and which things make up a group.
@@ -23,6 +24,8 @@ export interface ServerConfig {
   readonly models: readonly ModelMapping[];
   /** Thing names, in which `*` stands for any characters, by the name of the group. */
   readonly groups: Readonly<Record<string, readonly string[]>>;
+  /** Where the fleet has other topics for direct commands than `cmd/{thing}/req` and so on. */
+  readonly commandTopics?: DirectTopicTemplates | undefined;
 }
 
 export interface ModelMapping {
@@ -47,12 +50,16 @@ const groupName = z.string().regex(/^[a-zA-Z0-9:_-]{1,128}$/, 'a group name has 
 const serverConfig = z.strictObject({
   models: z.array(modelMapping).max(1_000).default([]),
   groups: z.record(groupName, z.array(things).min(1).max(10_000)).default({}),
+  commandTopics: directTopicTemplates.optional(),
 });
 
 /** Errors   `invalid_config` with the JSON Pointer of the first place that is wrong. */
 export function parseServerConfig(value: JsonValue): Result<ServerConfig> {
   const read = serverConfig.safeParse(value);
-  if (read.success) return ok(read.data);
+  if (read.success) {
+    const topics = directTopics(read.data.commandTopics);
+    return topics.ok ? ok(read.data) : fail({ ...topics.problem, at: '/commandTopics' });
+  }
   const [issue] = read.error.issues;
   const at = `/${(issue?.path ?? []).map(String).join('/')}`;
   return fail(problem('invalid_config', `${at}: ${issue?.message ?? 'not a server configuration'}`, { at }));

@@ -23,6 +23,21 @@ describe('a server configuration', () => {
     expect(parseServerConfig({ groups: { doors: ['door/1'] } })).toMatchObject({ ok: false });
   });
 
+  test('takes templates for the topics of direct commands, and refuses those that are none', () => {
+    const commandTopics = { request: 'fleet/{thing}/do', response: 'fleet/{thing}/did', group: 'fleet/all/{group}' };
+    expect(parseServerConfig({ commandTopics })).toEqual({
+      ok: true,
+      value: { models: [], groups: {}, commandTopics },
+    });
+    for (const response of ['fleet/did', 'fleet/+/{thing}', '{thing}/{thing}']) {
+      const problem = { code: 'invalid_config', at: '/commandTopics' };
+      expect(parseServerConfig({ commandTopics: { ...commandTopics, response } })).toMatchObject({
+        ok: false,
+        problem,
+      });
+    }
+  });
+
   test.each([
     { what: 'no object', config: 5, at: '/' },
     { what: 'an unknown member', config: { models: [], modles: [] }, at: '/' },
