@@ -1,61 +1,38 @@
-import type { CommandId, MonotonicMs, ThingName, WriteId } from '../core/brand.ts';
+import type { CommandId, ThingName, WriteId } from '../core/brand.ts';
 import { monotonicMs } from '../core/brand.ts';
 import type { Command } from '../core/command/command.ts';
-import { isOpenCommand } from '../core/command/clocks.ts';
-import { tokenOf } from '../core/command/write.ts';
 import { nextLookAt } from '../core/desk/deadlines.ts';
 import type { Desk, DeskContext, DeskEvent, DeskSettings, DeskStep } from '../core/desk/desk.ts';
 import { next, openDesk } from '../core/desk/next.ts';
-import type { JsonObject } from '../core/json/json.ts';
 import type { Model } from '../core/model/model.ts';
 import type { Presence } from '../core/presence/presence.ts';
 import { ok, type Result } from '../core/result.ts';
 import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
-import { shadowTopic } from '../protocol/topics.ts';
 import { Alarm } from '../ports/alarm.ts';
-import type { Cancel, Clock } from '../ports/clock.ts';
-import type { CommitReceipt, Ledger, LedgerChange, ShadowRecord } from '../ports/ledger.ts';
+import type { Cancel } from '../ports/clock.ts';
+import type { CommitReceipt, Ledger, LedgerChange } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
-import type { Metrics } from '../ports/metrics.ts';
 import type { Random } from '../ports/random.ts';
 import type { PublishGate } from './cloud.ts';
+import { DeskCounts } from './desk-counts.ts';
+import { isUnheardOf, type DeskEntry } from './desk-entry.ts';
+import { DeskRequests } from './desk-requests.ts';
+import { DeskShelf, type DeskShelfOptions } from './desk-shelf.ts';
 import { deviceWord } from './device-word.ts';
 import type { Ids } from './ids.ts';
 import type { Outbox } from './outbox.ts';
-import type { Recorder } from './recorder.ts';
 import type { SteadyTime } from './steady-time.ts';
 
 /** Called after every step with what was and what is; may add changes, which are stored with the step's own. */
 export type StepListener = (entry: DeskEntry, before: Desk, step: DeskStep) => readonly LedgerChange[];
 
-/** A shadow's desk in memory. Nobody but `Desks` changes it. */
-export interface DeskEntry {
-  readonly key: string;
-  readonly ref: ShadowRef;
-  readonly model: Model;
-  desk: Desk | undefined;
-  /** What the ledger held when it was opened; the drift index starts from it. */
-  kept: ShadowRecord | undefined;
-  /** Work that arrived while it is being read from the ledger. */
-  readonly mailbox: (() => void)[];
-  /** Who waits for the answer to a `get`. */
-  readers: { readonly serial: number; readonly resolve: () => void }[];
-  /** The next look at the desk. */
-  readonly alarm: Alarm;
-  /** The round of letting go in which it was last touched. */
-  round: number;
-}
-
-export interface DesksOptions {
+export interface DesksOptions extends DeskShelfOptions {
   readonly ledger: Ledger;
-  readonly recorder: Recorder;
   readonly outbox: Outbox;
-  readonly clock: Clock;
   readonly random: Random;
   readonly time: SteadyTime;
   readonly ids: Ids;
   readonly log: Log;
-  readonly metrics: Metrics;
   readonly settings: DeskSettings;
   readonly modelOf: (ref: ShadowRef) => Model;
   readonly gate?: PublishGate;
@@ -63,11 +40,6 @@ export interface DesksOptions {
   readonly onStep: StepListener;
   /** So many shadows with open commands are looked at again per second at most, only to see that nothing was missed. */
   readonly resyncsPerSecond: number;
-  /** More desks than this are let go of, those first that nobody touched for `idleMs` and that nothing holds. */
-  readonly desksMax: number;
-  readonly idleMs: number;
-  /** Whether all that others remember of a desk can be read from the ledger again. */
-  readonly mayForget: (entry: DeskEntry) => boolean;
 }
 
 const RELOAD_MS = 1_000;
@@ -77,48 +49,40 @@ const LINK_PAUSE_MS = 20;
 /** What is new must not wait behind all that is taken up again: the rest comes when fewer requests than this wait. */
 const WAITING_MAX = 250;
 const LINK_UP: DeskEvent = { type: 'link', up: true };
-/** Questions about made-up names must not fill the memory; longer than this nobody works with such a desk. */
-const UNHEARD_MS = 10_000;
-
 /**
  * All desks: opens them from the ledger when they are first touched, runs one event after the other through the pure
  * step, stores what it changed, performs its effects, and wakes each up when it asked to be looked at.
  */
 export class Desks {
   readonly #options: DesksOptions;
-  readonly #entries = new Map<string, DeskEntry>();
-  readonly #byThing = new Map<ThingName, Set<DeskEntry>>();
-  readonly #instance: string;
+  readonly #shelf: DeskShelf;
+  readonly #counts = new DeskCounts();
+  readonly #requests: DeskRequests;
+  readonly #newWriteId: () => WriteId;
+  readonly #fraction: () => number;
   #linked = false;
   #linking: Cancel = () => undefined;
   #stopped = false;
-  /** Commands on desks by status, and desks that have any. Kept as they change: nobody has time to walk all desks. */
-  readonly #commands = new Map<Command['status'], number>();
-  #busy = 0;
-  /** Desks of which nothing was known when they were opened, and when that was; oldest first. */
-  readonly #unheard = new Map<DeskEntry, MonotonicMs>();
-  #round = 0;
-  #letting: Cancel | undefined;
-  /** The highest number of a `get` of any desk that was let go of. */
-  #asked = 0;
-
-  readonly #newWriteId: () => WriteId;
-  readonly #fraction: () => number;
 
   constructor(options: DesksOptions) {
     this.#options = options;
     this.#newWriteId = () => options.ids.next() as WriteId;
     this.#fraction = () => options.random.fraction();
-    this.#instance = options.ids.next().slice(-8);
+    this.#shelf = new DeskShelf(options);
+    this.#requests = new DeskRequests({
+      outbox: options.outbox,
+      instance: options.ids.next().slice(-8),
+      send: (ref, event) => this.send(ref, event),
+    });
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#shelf.size;
   }
 
   /** The desk if it is in memory. */
   peek(ref: ShadowRef): DeskEntry | undefined {
-    return this.#entries.get(shadowKey(ref));
+    return this.#shelf.get(shadowKey(ref));
   }
 
   /** The desk, read from the ledger if it must be. */
@@ -144,13 +108,13 @@ export class Desks {
   }
 
   shadowsOf(thingName: ThingName): ShadowRef[] {
-    const entries = [...(this.#byThing.get(thingName) ?? [])];
+    const entries = [...this.#shelf.ofThing(thingName)];
     return entries.filter((entry) => !isUnheardOf(entry)).map(({ ref }) => ref);
   }
 
   /** Open commands on the desks in memory. */
   pendingByStatus(): Map<string, number> {
-    return new Map(OPEN.map((status) => [status, this.#commands.get(status) ?? 0]));
+    return this.#counts.pendingByStatus();
   }
 
   /** Requests wait for their turn in such numbers that more work would only wait as well. */
@@ -202,7 +166,7 @@ export class Desks {
   }
 
   presenceChanged(presence: Presence): void {
-    for (const entry of this.#byThing.get(presence.thingName) ?? []) {
+    for (const entry of this.#shelf.ofThing(presence.thingName)) {
       this.send(entry.ref, { type: 'presence', presence });
     }
   }
@@ -215,7 +179,7 @@ export class Desks {
   link(up: boolean): void {
     this.#linked = up;
     this.#linking();
-    const entries = [...this.#entries.values()];
+    const entries = [...this.#shelf.all()];
     if (!up) {
       for (const entry of entries) this.send(entry.ref, { type: 'link', up });
       return;
@@ -226,29 +190,25 @@ export class Desks {
 
   /** The clock was corrected: what ran for a while has not run for that much longer. */
   jumped(byMs: number): void {
-    for (const entry of this.#entries.values()) this.send(entry.ref, { type: 'jumped', byMs });
+    for (const entry of this.#shelf.all()) this.send(entry.ref, { type: 'jumped', byMs });
   }
 
   /** The number of the `get` a token of ours names, in this process. */
   serialOf(token: string | undefined): number | undefined {
-    const prefix = `srg-${this.#instance}-`;
-    if (token?.startsWith(prefix) !== true) return undefined;
-    const serial = Number(token.slice(prefix.length));
-    return Number.isSafeInteger(serial) ? serial : undefined;
+    return this.#requests.serialOf(token);
   }
 
   stop(): void {
     this.#stopped = true;
     this.#linking();
-    this.#letting?.();
-    for (const { alarm } of this.#entries.values()) alarm.cancel();
+    this.#shelf.stop();
   }
 
   #linkSome(entries: readonly DeskEntry[], from: number): void {
     const { clock, random } = this.#options;
     const to = this.crowded ? from : from + LINKED_AT_ONCE;
     for (const entry of entries.slice(from, to)) {
-      if (this.#entries.get(entry.key) === entry) this.send(entry.ref, LINK_UP);
+      if (this.#shelf.get(entry.key) === entry) this.send(entry.ref, LINK_UP);
     }
     if (to >= entries.length) return;
     const pauseMs = LINK_PAUSE_MS * (0.5 + random.fraction());
@@ -257,9 +217,9 @@ export class Desks {
 
   #entry(ref: ShadowRef): DeskEntry {
     const key = shadowKey(ref);
-    const known = this.#entries.get(key);
+    const known = this.#shelf.get(key);
     if (known !== undefined) {
-      known.round = this.#round;
+      known.round = this.#shelf.round;
       return known;
     }
     const model = this.#options.modelOf(ref);
@@ -272,13 +232,9 @@ export class Desks {
       mailbox: [],
       readers: [],
       alarm: new Alarm(this.#options.clock, () => this.#run(entry, { type: 'tick' })),
-      round: this.#round,
+      round: this.#shelf.round,
     };
-    this.#entries.set(key, entry);
-    this.#planLetGo();
-    const siblings = this.#byThing.get(ref.thingName);
-    if (siblings === undefined) this.#byThing.set(ref.thingName, new Set([entry]));
-    else siblings.add(entry);
+    this.#shelf.add(entry);
     void this.#load(entry);
     return entry;
   }
@@ -294,67 +250,13 @@ export class Desks {
     }
     entry.kept = kept.value;
     const { view } = kept.value;
-    const desk = openDesk(entry.ref, kept.value, presenceOf(entry.ref.thingName), this.#asked);
+    const desk = openDesk(entry.ref, kept.value, presenceOf(entry.ref.thingName), this.#shelf.asked);
     entry.desk = { ...desk, word: deviceWord(view?.state.reported, view) };
-    this.#count(undefined, entry.desk);
+    this.#counts.changed(undefined, entry.desk);
     if (this.#linked) this.#run(entry, LINK_UP);
     else this.#run(entry, { type: 'tick' });
     for (const run of entry.mailbox.splice(0)) run();
-    if (isUnheardOf(entry)) this.#rememberUnheard(entry);
-  }
-
-  /** Lets go of older ones of which still nothing is known. */
-  #rememberUnheard(entry: DeskEntry): void {
-    const now = this.#options.clock.monotonic();
-    this.#unheard.set(entry, now);
-    for (const [oldest, since] of this.#unheard) {
-      if (now - since <= UNHEARD_MS) return;
-      this.#unheard.delete(oldest);
-      if (isUnheardOf(oldest) && oldest.readers.length === 0) this.#forget(oldest);
-    }
-  }
-
-  #planLetGo(): void {
-    const { clock, idleMs, desksMax } = this.#options;
-    if (this.#entries.size <= desksMax) return;
-    this.#letting ??= clock.at(monotonicMs(clock.monotonic() + idleMs), () => void this.#letGo());
-  }
-
-  /** Only of what the ledger has: whoever is touched in the meantime, or changes, stays. */
-  async #letGo(): Promise<void> {
-    const { recorder, metrics, desksMax } = this.#options;
-    this.#round += 1;
-    const tooMany = this.#entries.size - desksMax;
-    const idle: DeskEntry[] = [];
-    for (const entry of this.#entries.values()) {
-      if (idle.length >= tooMany) break;
-      if (this.#isIdle(entry)) idle.push(entry);
-    }
-    const stored = idle.length > 0 && (await recorder.stored());
-    this.#letting = undefined;
-    if (this.#stopped) return;
-    if (stored) {
-      const gone = idle.filter((entry) => this.#isIdle(entry));
-      for (const entry of gone) this.#forget(entry);
-      metrics.count('shadow_desks_let_go_total', {}, gone.length);
-    }
-    this.#planLetGo();
-  }
-
-  #isIdle(entry: DeskEntry): boolean {
-    const { desk, readers, mailbox, round } = entry;
-    if (desk === undefined || this.#round - round < 2 || readers.length > 0 || mailbox.length > 0) return false;
-    return isSettled(desk) && this.#options.mayForget(entry);
-  }
-
-  #forget(entry: DeskEntry): void {
-    if (this.#entries.get(entry.key) !== entry) return;
-    this.#asked = Math.max(this.#asked, entry.desk?.asking.last ?? 0);
-    entry.alarm.cancel();
-    this.#entries.delete(entry.key);
-    const siblings = this.#byThing.get(entry.ref.thingName);
-    siblings?.delete(entry);
-    if (siblings?.size === 0) this.#byThing.delete(entry.ref.thingName);
+    this.#shelf.opened(entry);
   }
 
   /** Never async: nothing may change half way through a step. */
@@ -363,13 +265,13 @@ export class Desks {
     if (this.#linked && entry.desk?.linked === false && event.type !== 'link') this.#run(entry, LINK_UP);
     const before = entry.desk;
     if (before === undefined || this.#stopped) return;
-    entry.round = this.#round;
+    entry.round = this.#shelf.round;
     const step = next(before, event, this.#contextOf(entry));
     entry.desk = step.desk;
-    if (before.commands !== step.desk.commands) this.#count(before, step.desk);
+    if (before.commands !== step.desk.commands) this.#counts.changed(before, step.desk);
     const added = this.#options.onStep(entry, before, step);
     this.#store(entry, event, step, [...extra, ...added], { refusable, settle, commit });
-    for (const effect of step.effects) if (effect.type === 'get') this.#get(entry, effect);
+    for (const effect of step.effects) if (effect.type === 'get') this.#requests.get(entry, effect);
     this.#arm(entry);
     if (entry.readers.length > 0) this.#tellReaders(entry, step.desk.asking.answered);
   }
@@ -401,7 +303,7 @@ export class Desks {
     }
     const stored: Settle = (result) => {
       if (result.ok)
-        for (const effect of step.effects) if (effect.type === 'publish') this.#publish(entry, effect.write);
+        for (const effect of step.effects) if (effect.type === 'publish') this.#requests.publish(entry, effect.write);
       if (!result.ok && refusable && event.type === 'create') this.#takeBack(entry, event.command.id, step);
       settle?.(result.ok ? ok(step.changes) : result);
     };
@@ -422,54 +324,10 @@ export class Desks {
     }
   }
 
-  #publish(entry: DeskEntry, write: Extract<DeskStep['effects'][number], { type: 'publish' }>['write']): void {
-    const token = tokenOf(write.id);
-    const writeId: WriteId = write.id;
-    const state = write.purpose === 'nudge' ? {} : { desired: write.patch };
-    // JSON leaves a version out that is undefined.
-    const body = { state, version: write.ifVersion, clientToken: token };
-    this.#options.outbox.send({
-      token,
-      priority: 'write',
-      message: { topic: shadowTopic(entry.ref, 'update'), payload: JSON.stringify(body), qos: 1 },
-      // What was cancelled or ran out while it waited behind a cap must not be wished for after all.
-      isWanted: () => write.purpose !== 'commands' || write.commandIds.every((id) => isOpenOn(entry.desk, id)),
-      onUnwanted: () => this.send(entry.ref, { type: 'unpublished', writeId, sent: 'no', code: 'not_wanted' }),
-      onSent: () => this.send(entry.ref, { type: 'published', writeId }),
-      onFailed: ({ code }) => {
-        const sent = code === 'transport_offline' ? 'no' : 'unknown';
-        this.send(entry.ref, { type: 'unpublished', writeId, sent, code });
-      },
-    });
-  }
-
-  #get(entry: DeskEntry, { serial, patient }: Extract<DeskStep['effects'][number], { type: 'get' }>): void {
-    const token = `srg-${this.#instance}-${serial}`;
-    const payload = JSON.stringify({ clientToken: token } satisfies JsonObject);
-    this.#options.outbox.send({
-      token: `${entry.key} ${token}`,
-      priority: patient ? 'resync' : 'read',
-      message: { topic: shadowTopic(entry.ref, 'get'), payload, qos: 0 },
-      // A younger question went past it while it waited: that answer will do for both.
-      isWanted: () => entry.desk?.asking.pending?.serial === serial,
-      onSent: () => this.send(entry.ref, { type: 'asked', serial }),
-      onFailed: ({ code }) => this.send(entry.ref, { type: 'unread', serial, code }),
-    });
-  }
-
-  #count(before: Desk | undefined, after: Desk): void {
-    const add = (status: Command['status'], by: number): void => {
-      this.#commands.set(status, (this.#commands.get(status) ?? 0) + by);
-    };
-    for (const { status } of before?.commands.values() ?? []) add(status, -1);
-    for (const { status } of after.commands.values()) add(status, 1);
-    this.#busy += Number(after.commands.size > 0) - Number((before?.commands.size ?? 0) > 0);
-  }
-
   /** The more shadows have open commands, the less often each is looked at without a reason. */
   #settings(): DeskSettings {
     const { settings, resyncsPerSecond } = this.#options;
-    const resyncMs = (this.#busy / resyncsPerSecond) * 1_000;
+    const resyncMs = (this.#counts.busy / resyncsPerSecond) * 1_000;
     return resyncMs <= settings.resyncMs ? settings : { ...settings, resyncMs };
   }
 
@@ -484,26 +342,6 @@ export class Desks {
     const [settings, newWriteId, fraction] = [this.#settings(), this.#newWriteId, this.#fraction];
     return { now: time.now(), model, settings, newWriteId, fraction, readWord: deviceWord, mayPublish };
   }
-}
-
-const OPEN = ['queued', 'sent', 'delivered'] as const satisfies readonly Command['status'][];
-
-function isOpenOn(desk: Desk | undefined, id: CommandId): boolean {
-  const command = desk?.commands.get(id);
-  return command !== undefined && isOpenCommand(command);
-}
-
-/** Somebody asked for a shadow that never was: the question leaves no trace in the ledger or in any list. */
-function isUnheardOf({ desk, kept }: DeskEntry): boolean {
-  if (desk === undefined || desk.commands.size > 0 || kept?.view !== undefined) return false;
-  const { view } = desk.sight;
-  return view === undefined || (view.version === 0 && view.incarnation === 1);
-}
-
-/** Nothing is under way and nothing is to come: a desk opened anew from the ledger knows as much. */
-function isSettled({ commands, writes, lane, asking, sight, alone, overdue }: Desk): boolean {
-  if (commands.size > 0 || writes.size > 0 || lane !== undefined || alone.size > 0 || overdue.size > 0) return false;
-  return asking.pending === undefined && asking.answered >= asking.needed && sight.held.length === 0;
 }
 
 interface RunOptions {

@@ -17,7 +17,7 @@ import type { Cancel, Clock } from '../ports/clock.ts';
 import type { CommitReceipt, Ledger, LedgerChange } from '../ports/ledger.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { NewIgnoreRule } from './cloud.ts';
-import type { DeskEntry } from './desks.ts';
+import type { DeskEntry } from './desk-entry.ts';
 import type { Ids } from './ids.ts';
 import type { Recorder } from './recorder.ts';
 import type { SteadyTime } from './steady-time.ts';

@@ -52,7 +52,8 @@ import type {
   ThingReport,
 } from './cloud.ts';
 import { CommandDesk } from './command-desk.ts';
-import { Desks, type DeskEntry } from './desks.ts';
+import type { DeskEntry } from './desk-entry.ts';
+import { Desks } from './desks.ts';
 import { DirectChannel } from './direct-channel.ts';
 import { DriftIndex } from './drift-index.ts';
 import { FanOut } from './fan-out.ts';
