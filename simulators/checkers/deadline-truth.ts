@@ -1,6 +1,7 @@
 import type { CommandId } from '../../src/core/brand.ts';
 import { VERDICT_OF, type Command } from '../../src/core/command/command.ts';
 import { shadowKey } from '../../src/core/shadow/shadow-ref.ts';
+import { SERVER } from '../workload/draw-plan.ts';
 import type { MakeChecker } from './checker.ts';
 import { unproven, writtenAt } from './evidence.ts';
 import { SteadyClock } from './steady-clock.ts';
@@ -21,9 +22,30 @@ export const deadlineTruth: MakeChecker = (context) => {
   const endedAt = new Map<CommandId, number>();
   const judged = new Set<CommandId>();
   const clock = new SteadyClock();
+  const pauses: { readonly from: number; to: number }[] = [];
+  /** That much earlier, of the time in which the server was running: a paused one sees nothing (found by seed 29984). */
+  const runningBefore = (atMs: number, byMs: number): number => {
+    let at = atMs;
+    let left = byMs;
+    for (const { from, to } of pauses.toReversed()) {
+      if (to > at || at - to >= left) continue;
+      left -= at - to;
+      at = from;
+    }
+    return at - left;
+  };
   return {
     see(atMs, sighting) {
       clock.see(atMs, sighting);
+      if (sighting.type === 'pause') pauses.push({ from: atMs, to: Infinity });
+      const pause = pauses.at(-1);
+      if (
+        (sighting.type === 'resume' || sighting.type === 'crash') &&
+        sighting.process === SERVER &&
+        pause !== undefined
+      ) {
+        pause.to = Math.min(pause.to, atMs);
+      }
       if (sighting.type === 'event' && !firstLineAt.has(sighting.entry.commandId)) {
         firstLineAt.set(sighting.entry.commandId, atMs);
       }
@@ -66,7 +88,7 @@ export const deadlineTruth: MakeChecker = (context) => {
       if (seenAt === undefined) return;
       // While the ledger is in trouble the line comes long after the verdict; the command says when it was.
       const verdictAt = Math.min(seenAt, created.atMs + ((command.endedAt ?? Infinity) - command.createdAt));
-      const missing = unproven(command, verdictAt - ON_ITS_WAY_MS, context, {
+      const missing = unproven(command, runningBefore(verdictAt, ON_ITS_WAY_MS), context, {
         noop: false,
         stoodUntilMs: verdictAt,
       });

@@ -323,3 +323,20 @@ test('seed 24650: a write that lands below what was known shows that the shadow 
   expect(known).toBeGreaterThan(1);
   expect([...world.stored.values()].at(-1)).toMatchObject({ status: 'sent', incarnation: 2, version: 1 });
 });
+
+test('seed 27154: a conditional wish whose first write was lost is not written in part', () => {
+  const world = new DeskWorld();
+  world.link(true);
+  world.foreign({ a: 1, b: 1 });
+  world.send({ type: 'ask' });
+  world.deliverAll();
+  world.loseWrite();
+  world.create({ a: 2, b: 2 }, { ifVersion: world.desk.sight.view?.version ?? 0 });
+  world.foreign({ b: 7 });
+  world.link(false);
+  world.link(true);
+  world.deliverAll();
+  world.heal();
+  expect([...world.stored.values()].at(-1)).toMatchObject({ status: 'failed', statusReason: 'version_conflict' });
+  expect(world.record?.document.state.desired).toEqual({ a: 1, b: 7 });
+});

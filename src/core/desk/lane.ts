@@ -248,7 +248,7 @@ function resolve(draft: Draft, lane: Extract<LaneTask, { stage: 'resolving' }>):
       draft.desk.lane = {
         purpose: 'commands',
         commandIds: ids,
-        guard: { type: 'as_before', before: lost.before },
+        guard: guardOf(draft, ids, lost),
         attempt: 1,
         stage: 'reading',
         serial: draft.desk.asking.answered,
@@ -256,6 +256,12 @@ function resolve(draft: Draft, lane: Extract<LaneTask, { stage: 'resolving' }>):
       return;
     }
   }
+}
+
+/** What was conditional stays so: one changed field and none of it is written (found by seed 27154). */
+function guardOf(draft: Draft, [first]: readonly CommandId[], { before }: Write): Guard {
+  const version = first === undefined ? undefined : draft.command(first)?.policy.ifVersion;
+  return version === undefined ? { type: 'as_before', before } : { type: 'if_version', version };
 }
 
 function newestStamp({ patch }: Write, view: ShadowView): number {
