@@ -5,7 +5,8 @@ import type * as RepliesModule from '../../src/device/reply-store.ts';
 import { epochMs } from '../../src/core/brand.ts';
 import { isDirectKey } from '../../src/protocol/direct-journal.ts';
 import type { Journal } from '../../src/ports/journal.ts';
-import type { Programs } from '../../simulators/world/programs.ts';
+import type { Transport } from '../../src/ports/transport.ts';
+import type { CloudPorts, Programs } from '../../simulators/world/programs.ts';
 import { bodyOf, cloudTransport, transportWith, type Mutant } from './mutants.ts';
 
 /** Known mistakes with direct commands. They show only in runs that have some. */
@@ -153,5 +154,38 @@ export const DIRECT_MUTANTS: readonly Mutant[] = [
           },
         } satisfies typeof real;
       }),
+  },
+  {
+    mistake: 'what one member of a group answers settles the others too',
+    finds: ['I25'],
+    programs: cloudTransport((transport) => {
+      const groups = new Set<unknown>();
+      const noting = transportWith(transport, {
+        publish: (go) => (message) => {
+          if (message.topic.startsWith('cmd/groups/')) groups.add(bodyOf(message.payload)['id']);
+          return go(message);
+        },
+      });
+      const subscribe: Transport['subscribe'] = (subscriptions, handler) =>
+        noting.subscribe(subscriptions, (message) => {
+          handler(message);
+          if (!message.topic.endsWith('/resp') || !groups.has(bodyOf(message.payload)['id'])) return;
+          for (const number of [1, 2, 3, 4]) handler({ ...message, topic: `cmd/heater-${number}/resp` });
+        });
+      return new Proxy(noting, {
+        get: (target, name) => (name === 'subscribe' ? subscribe : (Reflect.get(target, name) as unknown)),
+      });
+    }),
+  },
+  {
+    mistake: 'a request without an answer is repeated without a pause',
+    finds: ['I13'],
+    programs: (production) => ({
+      ...production,
+      cloud: (ports) => {
+        const direct = { answerMs: 20, groupAnswerMs: 20, backoffMs: 1, backoffMsMax: 20, attemptsMax: 100_000 };
+        return production.cloud({ ...ports, direct } as CloudPorts);
+      },
+    }),
   },
 ];
