@@ -5,8 +5,9 @@ import { fairWeather } from '../simulators/weather/weather.ts';
 import type { Plan } from '../simulators/workload/plan.ts';
 
 /**
- * Simulated device-hours per minute of one core. Two kinds of runs: the mixture that CI runs (storms, crashes, up to 60
- * commands an hour), and a quiet fleet that mostly waits. CPU time of this process, so a busy machine does not count.
+ * Simulated device-hours per minute of one core. Three kinds of runs: the mixture that CI runs (storms, crashes, up to 60
+ * commands an hour), the same with a day for every hour, and a quiet fleet that mostly waits. CPU time of this process, so
+ * time that others take does not count; that they take caches and the other half of a core does.
  */
 const ROUNDS = 5;
 const SEEDS = 30;
@@ -24,6 +25,18 @@ function quietPlan(seed: number): Plan {
     ledgerUnavailable: 0,
     faultsMs: 24 * 3_600_000,
     steps: steps.map((step, index) => ({ ...step, atMs: index * 3_600_000 })),
+  };
+}
+
+/** As drawn, troubles, commands and all, only that a day passes where the mixture has an hour. */
+function soakPlan(seed: number): Plan {
+  const plan = drawPlan(seed);
+  return {
+    ...plan,
+    store: 'memory',
+    weather: { ...plan.weather, breaksPerHour: plan.weather.breaksPerHour / 24 },
+    faultsMs: plan.faultsMs * 24,
+    steps: plan.steps.map((step) => ({ ...step, atMs: step.atMs * 24 })),
   };
 }
 
@@ -47,6 +60,7 @@ const kinds = [
     planOf: (seed: number) => ({ ...drawPlan(seed), store: 'memory' as const }),
     seeds: SEEDS,
   },
+  { name: 'soak (the same, a day for every hour)', planOf: soakPlan, seeds: 8 },
   { name: 'quiet fleet, a day each', planOf: quietPlan, seeds: 6 },
 ];
 for (const { name, planOf, seeds } of kinds) {

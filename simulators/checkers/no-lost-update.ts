@@ -98,7 +98,8 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
     });
     if (write.purpose === 'commands' && changed) {
       const incarnation = history.of(shadowKey(ref)).at(-1)?.incarnation ?? 0;
-      storedOnce(write, { token, incarnation, desired: before?.state.desired ?? {} });
+      const isGuarded = typeof member(body, 'version') === 'number';
+      storedOnce(write, { token, incarnation, isGuarded, desired: before?.state.desired ?? {} });
     }
     if (write.purpose !== 'restore' && write.purpose !== 'withdraw') return;
     const [id] = write.commandIds;
@@ -113,7 +114,7 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
 
   function storedOnce(
     write: Write,
-    { token, incarnation, desired }: Pick<Stored, 'incarnation' | 'desired'> & { readonly token: string },
+    { token, incarnation, isGuarded, desired }: Pick<Stored, 'incarnation' | 'desired'> & GuardedWrite,
   ): void {
     const leaves = leavesOf(write.patch);
     // An empty array carries no stamp: whoever lost the answer cannot know, and writes the same again.
@@ -131,12 +132,12 @@ export const noLostUpdate: MakeChecker = ({ history, durableWrite, violated }) =
       }
       if (first.token === undefined || first.token === token || refused.has(first.token)) continue;
       // Others put a field back to what it was, and a write is stored whole or not at all: whoever lost the answer takes it
-      // for lost, and writes again (found by seeds 24090 and 29885).
+      // for lost, and writes again, guarded (found by seed 24090).
       const isPutBack = leaves.some(
         ([field, value]) =>
           !same(valueAt(first.desired, field), value) && same(valueAt(desired, field), valueAt(first.desired, field)),
       );
-      if (isPutBack) continue;
+      if (isGuarded && isPutBack) continue;
       violated(`command ${id} was stored by ${first.token} and again by ${token}`);
     }
   }
@@ -151,4 +152,9 @@ interface Stored {
   readonly believed: number;
   /** What stood there before it. */
   readonly desired: JsonObject;
+}
+
+interface GuardedWrite {
+  readonly token: string;
+  readonly isGuarded: boolean;
 }

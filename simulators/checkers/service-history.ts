@@ -99,7 +99,9 @@ export class ServiceHistory {
     if (!body.ok || !isJsonObject(body.value)) return; // Poison tells nobody anything.
     const version = member(body.value, 'version');
     const known = this.#toldVersion.get(key) ?? 0;
-    if (typeof version === 'number') this.#toldVersion.set(key, version);
+    // What is gone has no version: the next life may have any (found by seed 30100).
+    if (gone) this.#toldVersion.delete(key);
+    else if (typeof version === 'number') this.#toldVersion.set(key, version);
     // A lower version than before says the same as a 404.
     if (!gone && (typeof version !== 'number' || version >= known)) return;
     this.#told.set(key, [...(this.#told.get(key) ?? []), { atMs, storedLife: this.#storedLife(key) }]);
