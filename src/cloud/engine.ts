@@ -3,33 +3,26 @@ import { epochMs, type CommandId, type ThingName } from '../core/brand.ts';
 import { isOpenCommand } from '../core/command/clocks.ts';
 import type { TimelineEntry } from '../core/command/command.ts';
 import type { AnyCommand } from '../core/direct/direct-command.ts';
-import { DIRECT_SETTINGS, type DirectSettings } from '../core/direct/direct-desk.ts';
-import { DESK_SETTINGS, type Desk, type DeskSettings, type DeskStep } from '../core/desk/desk.ts';
+import { DIRECT_SETTINGS } from '../core/direct/direct-desk.ts';
+import { DESK_SETTINGS, type Desk, type DeskStep } from '../core/desk/desk.ts';
 import type { DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
-import { NO_MODEL, type Model } from '../core/model/model.ts';
-import { PRESENCE_SETTINGS, type PresenceSettings } from '../core/presence/track.ts';
+import { PRESENCE_SETTINGS } from '../core/presence/track.ts';
 import { problem } from '../core/problem.ts';
 import { done, fail, ok, type Result } from '../core/result.ts';
-import { parseThingName, type ShadowRef } from '../core/shadow/shadow-ref.ts';
-import type { Cancel, Clock } from '../ports/clock.ts';
+import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
+import type { Cancel } from '../ports/clock.ts';
 import type {
   CommandFilter,
   DriftCounts,
   DriftFilter,
   EventPage,
   FleetOverview,
-  Ledger,
   LedgerChange,
   Page,
   PageRequest,
   ShadowFilter,
 } from '../ports/ledger.ts';
-import type { Log } from '../ports/log.ts';
-import { NO_METRICS, type Metrics } from '../ports/metrics.ts';
-import type { Random } from '../ports/random.ts';
-import type { QoS, Transport } from '../ports/transport.ts';
-import { defaultDirectTopics, type DirectTopics } from '../protocol/direct-topics.ts';
-import { presenceTopic } from '../protocol/presence-topic.ts';
+import type { Metrics } from '../ports/metrics.ts';
 import type {
   Actor,
   Cloud,
@@ -46,11 +39,11 @@ import type {
   DriftTarget,
   Explanation,
   NewIgnoreRule,
-  PublishGate,
   ShadowExplanation,
   ShadowReport,
   ThingReport,
 } from './cloud.ts';
+import { CLOUD_DEFAULTS, type CloudOptions } from './cloud-options.ts';
 import { CommandDesk } from './command-desk.ts';
 import type { DeskEntry } from './desk-entry.ts';
 import { Desks } from './desks.ts';
@@ -69,55 +62,6 @@ import { Retention } from './retention.ts';
 import { SteadyTime } from './steady-time.ts';
 import { Watcher } from './watcher.ts';
 
-export interface CloudOptions {
-  readonly transport: Transport;
-  readonly ledger: Ledger;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly metrics?: Metrics;
-  readonly modelOf?: (ref: ShadowRef) => Model;
-  /** Asked before each publish of a command; default: nobody loses a right. */
-  readonly gate?: PublishGate;
-  readonly desk?: Partial<DeskSettings>;
-  /** Where direct commands travel; default `cmd/{thing}/req` and so on. */
-  readonly directTopics?: DirectTopics;
-  readonly direct?: Partial<DirectSettings>;
-  /** Thing names, in which `*` stands for any characters, by the name of the group. */
-  readonly groups?: Readonly<Record<string, readonly string[]>>;
-  readonly presence?: Partial<PresenceSettings>;
-  /** Topic levels of the things to follow; default all (`+`). */
-  readonly things?: readonly string[];
-  readonly qos?: QoS;
-  /** Requests whose answer is still out. Default 500; AWS allows 10 per connection. */
-  readonly inFlightMax?: number;
-  readonly requestsPerSecond?: number;
-  /** The thing behind an MQTT client id; default: the client id, if it can be a thing name. */
-  readonly thingOfClient?: (clientId: string) => ThingName | undefined;
-  /** Where last wills go, with `+` for the thing name; default `shadowctl/presence/+`. */
-  readonly willFilter?: string;
-  readonly openPerShadowMax?: number;
-  /** How long ended commands are kept. Default 30 days. */
-  readonly retentionMs?: number;
-  /** Every known shadow is read again about this often. Default 30 minutes. */
-  readonly sweepMs?: number;
-  /** So many shadows stay in memory although nothing is under way and nothing differs. Default 10,000. */
-  readonly desksMax?: number;
-  /** More than that go when nothing was heard of them for this long. Default 5 minutes. */
-  readonly deskIdleMs?: number;
-}
-
-const RETENTION_MS = 30 * 24 * 60 * 60 * 1000;
-const WILL_FILTER = presenceTopic('+' as ThingName);
-const SWEEP_MS = 30 * 60 * 1000;
-const OPEN_PER_SHADOW_MAX = 1_000;
-const DESKS_MAX = 10_000;
-const DESK_IDLE_MS = 5 * 60 * 1000;
-/**
- * Without a cap, 20,000 shadows that are asked for at once (after a restart, or when the link returns) answer too late
- * to count, and are asked for again, for ever.
- */
-const IN_FLIGHT_MAX = 500;
 /** Looking whether anything was missed: as often as AWS allows messages, or with half of what this connection may send. */
 const RESYNCS_PER_SECOND = 100;
 
@@ -143,12 +87,11 @@ export class Engine implements Cloud {
   #openCommands = 0;
   #stopping: Promise<void> | undefined;
 
-  constructor(options: CloudOptions) {
-    const { transport, ledger, clock, random, log } = options;
-    const modelOf = options.modelOf ?? ((): Model => NO_MODEL);
+  constructor(given: CloudOptions) {
+    const options = { ...CLOUD_DEFAULTS, ...given };
+    const { transport, ledger, clock, random, log, metrics, modelOf, openPerShadowMax } = options;
     this.#options = options;
-    this.#metrics = options.metrics ?? NO_METRICS;
-    const metrics = this.#metrics;
+    this.#metrics = metrics;
     this.#time = new SteadyTime(clock);
     const time = this.#time;
     const ids = new Ids(clock, random);
@@ -158,7 +101,7 @@ export class Engine implements Cloud {
     this.#recorder = new Recorder({ ledger, clock, log }, (changes, receipt) => this.#hub.durable(changes, receipt));
     this.#outbox = new Outbox(transport, clock, {
       answerMs: settings.answerMs,
-      inFlightMax: options.inFlightMax ?? IN_FLIGHT_MAX,
+      inFlightMax: options.inFlightMax,
       ...(options.requestsPerSecond === undefined ? {} : { perSecond: options.requestsPerSecond }),
     });
     this.#presence = new PresenceKeeper(
@@ -191,37 +134,35 @@ export class Engine implements Cloud {
       presenceOf: (thingName) => this.#presence.get(thingName),
       onStep: (entry, before, step) => this.#onStep(entry, before, step),
       resyncsPerSecond: Math.min(RESYNCS_PER_SECOND, (options.requestsPerSecond ?? Infinity) / 2),
-      desksMax: options.desksMax ?? DESKS_MAX,
-      idleMs: options.deskIdleMs ?? DESK_IDLE_MS,
+      desksMax: options.desksMax,
+      idleMs: options.deskIdleMs,
       mayForget: (entry) => this.#drift.isQuiet(entry),
     });
     this.#direct = new DirectChannel({
       ...{ transport, ledger, clock, random, log, metrics, time, ids, once },
       ...{ recorder: this.#recorder, outbox: this.#outbox, presence: this.#presence },
       settings: { ...DIRECT_SETTINGS, ...options.direct },
-      topics: options.directTopics ?? defaultDirectTopics(),
-      groups: options.groups ?? {},
+      topics: options.directTopics,
+      groups: options.groups,
       ...(options.gate === undefined ? {} : { gate: options.gate }),
-      openPerThingMax: options.openPerShadowMax ?? OPEN_PER_SHADOW_MAX,
+      openPerThingMax: openPerShadowMax,
       onOpen: (change) => (this.#openCommands += change),
     });
-    const openPerShadowMax = options.openPerShadowMax ?? OPEN_PER_SHADOW_MAX;
     const taking = { ledger, desks: this.#desks, ids, time, metrics, modelOf, openPerShadowMax, once };
     this.#commandDesk = new CommandDesk({ ...taking, hub: this.#hub, direct: this.#direct.clerk });
     this.#fanOut = new FanOut(taking);
     this.#watcher = new Watcher({
       ...{ transport, desks: this.#desks, outbox: this.#outbox, presence: this.#presence, time, log, metrics },
-      things: options.things ?? ['+'],
-      qos: options.qos ?? 0,
-      thingOfClient: options.thingOfClient ?? sameName,
-      willFilter: options.willFilter ?? WILL_FILTER,
+      things: options.things,
+      qos: options.qos,
+      thingOfClient: options.thingOfClient,
+      willFilter: options.willFilter,
     });
-    const sweepMs = options.sweepMs ?? SWEEP_MS;
     this.#recovery = new Recovery({
       ...{ ledger, desks: this.#desks, direct: this.#direct.desks, presence: this.#presence, clock, random, log },
-      sweepMs,
+      sweepMs: options.sweepMs,
     });
-    this.#retention = new Retention({ ...{ ledger, clock, time, log }, keepMs: options.retentionMs ?? RETENTION_MS });
+    this.#retention = new Retention({ ...{ ledger, clock, time, log }, keepMs: options.retentionMs });
     this.#reader = new Reader({
       ...{ ledger, time, hub: this.#hub, desks: this.#desks, directDesks: this.#direct.desks },
       presenceOf: (thingName) => this.#presence.get(thingName),
@@ -460,9 +401,4 @@ function openOn({ commands }: Desk): number {
 /** Nothing converged: it was as desired before. */
 function isNoop(command: AnyCommand): boolean {
   return command.kind === 'shadow' && command.noop === true;
-}
-
-function sameName(clientId: string): ThingName | undefined {
-  const name = parseThingName(clientId);
-  return name.ok ? name.value : undefined;
 }

@@ -3,7 +3,7 @@ import type { Result } from '../../src/core/result.ts';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { startSimulator, type Simulator } from '../../simulators/testing.ts';
 import type { Cloud } from '../../src/cloud/cloud.ts';
-import type { CloudOptions } from '../../src/cloud/engine.ts';
+import type { CloudOptions } from '../../src/cloud/cloud-options.ts';
 import { composeDevice } from '../../src/compose-device.ts';
 import { NO_MODEL } from '../../src/core/model/model.ts';
 import type { Device } from '../../src/device/device.ts';

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MemoryLedger } from '../../simulators/ledger/memory-ledger.ts';
 import { startSimulator, type Simulator } from '../../simulators/testing.ts';
 import type { Cloud, CreateDirectCommand } from '../../src/cloud/cloud.ts';
-import type { CloudOptions } from '../../src/cloud/engine.ts';
+import type { CloudOptions } from '../../src/cloud/cloud-options.ts';
 import type { CommandId } from '../../src/core/brand.ts';
 import type { DirectCommand } from '../../src/core/direct/direct-command.ts';
 import type { DirectRequest } from '../../src/core/direct/messages.ts';

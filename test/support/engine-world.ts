@@ -1,7 +1,8 @@
 import { MemoryLedger } from '../../simulators/ledger/memory-ledger.ts';
 import { SeededRandom } from '../../simulators/time/seeded-random.ts';
 import { SimulatedClock } from '../../simulators/time/simulated-clock.ts';
-import { Engine, type CloudOptions } from '../../src/cloud/engine.ts';
+import type { CloudOptions } from '../../src/cloud/cloud-options.ts';
+import { Engine } from '../../src/cloud/engine.ts';
 import { monotonicMs } from '../../src/core/brand.ts';
 import type { JsonObject } from '../../src/core/json/json.ts';
 import type { Result } from '../../src/core/result.ts';
