@@ -3,6 +3,7 @@ import { startSimulator, type Simulator } from '../../simulators/testing.ts';
 import type { Failpoint } from '../../src/compose-failpoints.ts';
 import type { AggregateView, FanOutView } from '../../src/http/views/many.ts';
 import { eventually } from '../support/eventually.ts';
+import { fresh } from '../support/fresh.ts';
 import { everyPage, got } from '../support/ledger-fixtures.ts';
 import { openSqliteLedger } from '../../src/adapters/sqlite/sqlite-ledger.ts';
 import { startShadowctl, type Started } from '../support/shadowctl.ts';
@@ -69,13 +70,14 @@ test.each(PLACES)(
   'killed at %s (%i) there are %i commands; asked again there are 50 of one parent, and all are written',
   { timeout: 60_000 },
   async (place, time, left) => {
-    const { url, program } = await serve(place, `${place}:${time}`);
+    const name = fresh(place);
+    const { url, program } = await serve(name, `${place}:${time}`);
     await ask(url).catch(() => undefined); // the answer may be out before the server dies
     await program.ended;
     expect(program.process.signalCode).toBe('SIGKILL');
-    expect(await storedIn(place)).toHaveLength(left);
+    expect(await storedIn(name)).toHaveLength(left);
 
-    const again = await serve(place);
+    const again = await serve(name);
     const made = await ask(again.url);
     expect(made.commands.map(({ thingName }) => thingName).sort()).toEqual([...THINGS].sort());
     const parent = `${again.url}/v1/parents/${made.parentId}`;
@@ -85,7 +87,7 @@ test.each(PLACES)(
     });
     again.program.process.kill('SIGTERM');
     await again.program.ended;
-    const stored = await storedIn(place);
+    const stored = await storedIn(name);
     expect(new Set(stored.map(({ parentId }) => parentId))).toEqual(new Set([made.parentId]));
     expect(stored).toHaveLength(50);
   },

@@ -71,6 +71,9 @@ async function startAgent(args: string): Promise<string> {
   const config = join(dir, 'logger/agent.json');
   const broker = /mqtt:\/\/\S+/.exec(demo.stderr())?.[0] ?? '';
   await writeFile(config, (await readFile(config, 'utf8')).replace('mqtt://127.0.0.1:1883', broker));
+  // One that an earlier try left holds the journal.
+  agent?.process.kill('SIGINT');
+  await agent?.ended;
   const started = startShadowctl(inDir(args).split(' '));
   agent = started;
   await saying(started, 'ready');

@@ -6,7 +6,7 @@ import {
   PublishCommand,
   UpdateThingShadowCommand,
 } from '@aws-sdk/client-iot-data-plane';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startSimulator, type Simulator } from '../../../simulators/testing.ts';
 import { MqttProbe } from '../../support/mqtt-probe.ts';
 
@@ -23,6 +23,11 @@ beforeAll(async () => {
     maxAttempts: 1,
   });
   probe = await MqttProbe.connect(cloud.mqttUrl);
+});
+
+beforeEach(() => {
+  cloud.control.reset();
+  probe.heard.splice(0);
 });
 
 afterAll(async () => {
