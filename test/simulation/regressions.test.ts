@@ -12,7 +12,10 @@ import { Engine } from '../../src/cloud/engine.ts';
 import { aWish, got } from '../support/cloud.ts';
 import { DeskWorld } from '../support/desk-world.ts';
 import { RecordingTransport } from '../support/recording-transport.ts';
-import type { EpochMs, FieldPointer, WriteId } from '../../src/core/brand.ts';
+import type { EpochMs, FieldPointer, MonotonicMs, WriteId } from '../../src/core/brand.ts';
+import { nextDirect, resumeDirect } from '../../src/core/direct/device-next.ts';
+import { DEFAULT_DIRECT_LIMITS, type CommandFacts } from '../../src/core/direct/device-state.ts';
+import type { DirectRequest } from '../../src/core/direct/messages.ts';
 import { resolveWrite } from '../../src/core/command/resolve.ts';
 import { tokenOf, type Write } from '../../src/core/command/write.ts';
 import { seeSnapshot, NOTHING_SEEN } from '../../src/core/view/sight.ts';
@@ -339,4 +342,27 @@ test('seed 27154: a conditional wish whose first write was lost is not written i
   world.heal();
   expect([...world.stored.values()].at(-1)).toMatchObject({ status: 'failed', statusReason: 'version_conflict' });
   expect(world.record?.document.state.desired).toEqual({ a: 1, b: 7 });
+});
+
+test('seed 31108: what had begun before a crash and is stopped before it begins again was tried, and keeps its number', () => {
+  const facts: CommandFacts = { idempotent: true, violation: () => undefined, stateNow: () => undefined };
+  const commands = new Map([['calibrate', facts]]);
+  const at = (now: number) => ({ now: now as MonotonicMs, commands, limits: DEFAULT_DIRECT_LIMITS });
+  const request: DirectRequest = {
+    id: 'c1',
+    name: 'calibrate',
+    args: {},
+    issuedAt: 0 as EpochMs,
+    expiresAt: 60_000 as EpochMs,
+    attempt: 1,
+    sequence: { key: 'k', number: 1 },
+  };
+  let { state } = resumeDirect({ jobs: [{ phase: 'running', request }], sequences: new Map() }, at(0));
+  const service = { at: 1_000 as EpochMs, since: 0 as MonotonicMs };
+  ({ state } = nextDirect(state, { type: 'service_time', service }, at(0)));
+  expect(state.jobs.get('c1')).toMatchObject({ phase: 'running', again: true });
+  ({ state } = nextDirect(state, { type: 'request', request: { ...request, cancel: true }, full: false }, at(1)));
+  const { effects, state: after } = nextDirect(state, { type: 'not_begun', id: 'c1' }, at(2));
+  expect(effects).toMatchObject([{ type: 'conclude', reply: { response: { status: 'failed' } } }]);
+  expect(after.sequences.get('k')).toBe(1);
 });

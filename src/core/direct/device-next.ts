@@ -56,6 +56,11 @@ export function resumeDirect(
   return work.step();
 }
 
+const INTERRUPTED: DirectProblem = {
+  code: DIRECT_PROBLEMS.interrupted,
+  message: 'the device went down while it was working on it',
+};
+
 type Draft = { -readonly [K in keyof DirectState]: DirectState[K] };
 
 /** One step in the making. Lives only inside `nextDirect`, works on its own copy of the state. */
@@ -96,10 +101,16 @@ class Work {
       case 'ended':
         return this.#ended(event.id, event.outcome);
       case 'not_begun':
-        return this.#ended(event.id, {
-          type: 'rejected',
-          problem: { code: DIRECT_PROBLEMS.busy, message: 'the device cannot write its journal' },
-        });
+        // What had begun before the device went down cannot be said not to have been tried (found by seed 31108).
+        return this.#ended(
+          event.id,
+          this.#jobs.get(event.id)?.again === true
+            ? { type: 'failed', problem: INTERRUPTED }
+            : {
+                type: 'rejected',
+                problem: { code: DIRECT_PROBLEMS.busy, message: 'the device cannot write its journal' },
+              },
+        );
       case 'tick':
         return this.#tellDue();
       case 'stop':
@@ -127,8 +138,7 @@ class Work {
   }
 
   interrupt(job: Job): void {
-    const problem = { code: DIRECT_PROBLEMS.interrupted, message: 'the device went down while it was working on it' };
-    this.#conclude(job, { type: 'failed', problem });
+    this.#conclude(job, { type: 'failed', problem: INTERRUPTED });
   }
 
   // ── requests ──
