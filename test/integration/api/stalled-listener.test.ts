@@ -11,10 +11,11 @@ const STREAMS = 2;
 /** More than the kernel takes for a reader that does not read. */
 const ENTRIES = 120;
 const ENTRY_BYTES = 100_000;
+const PATIENT = { withinMs: 60_000 };
 
 let world: ApiWorld;
 beforeAll(async () => {
-  world = await ApiWorld.open({ streamsMax: STREAMS, heartbeatMs: 50 });
+  world = await ApiWorld.open({ streamsMax: STREAMS, heartbeatMs: 250 });
 });
 afterAll(() => world.close());
 
@@ -56,7 +57,7 @@ function entries(commandId: CommandId): LedgerChange[] {
 
 test(
   'D19: a listener that takes nothing is let go and harms nobody; it goes on where it was',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async () => {
     const { command } = got(await world.cloud.create(aWish('lamp', { on: true })));
     for (const entry of entries(command.id)) got(await world.ledger.commit([entry]));
@@ -71,34 +72,35 @@ test(
     await eventually(() => healthy.ids.length > 0);
 
     // Its place is free again, which a client that does not read is the last to hear of.
-    const third = await eventually(async () => {
-      const one = new RawListener(newest);
-      await eventually(() => one.status !== 0);
-      if (one.status === 200) return one;
-      one.socket.destroy();
-      return undefined;
-    });
-    expect(healthy.socket.closed).toBe(false);
-    third.socket.destroy();
+    (await admitted(newest)).socket.destroy();
+    const before = healthy.ids.length;
+    got(await world.cloud.create(aWish('window', { open: true })));
+    await eventually(() => healthy.ids.length > before);
 
     const closed = once(stalled.socket, 'close');
     stalled.socket.resume();
     await closed;
-    const last = stalled.ids.at(-1) ?? 0;
-    expect(stalled.ids).toEqual(Array.from({ length: last }, (_, index) => index + 1));
-    expect(last).toBeLessThan(newest);
-    const again = await eventually(async () => {
-      const one = new RawListener(last);
-      await eventually(() => one.status !== 0);
-      if (one.status === 200) return one;
-      one.socket.destroy();
-      return undefined;
-    });
-    await eventually(() => (again.ids.at(-1) ?? 0) >= newest);
-    expect(again.ids.slice(0, newest - last)).toEqual(
-      Array.from({ length: newest - last }, (_, index) => last + 1 + index),
-    );
-    again.socket.destroy();
+    const heard = stalled.ids;
+    expect(heard.length).toBeLessThan(newest);
+    // On a busy machine this one may be let go as well; then it goes on again, as every client does.
+    for (let after = heard.at(-1) ?? 0; after < newest; after = heard.at(-1) ?? 0) {
+      const again = await admitted(after);
+      await eventually(() => again.socket.closed || (again.ids.at(-1) ?? 0) >= newest, PATIENT);
+      heard.push(...again.ids);
+      again.socket.destroy();
+    }
+    expect(heard.slice(0, newest)).toEqual(Array.from({ length: newest }, (_, index) => index + 1));
     healthy.socket.destroy();
   },
 );
+
+/** Tries until there is a place. */
+function admitted(after: number): Promise<RawListener> {
+  return eventually(async () => {
+    const one = new RawListener(after);
+    await eventually(() => one.status !== 0);
+    if (one.status === 200) return one;
+    one.socket.destroy();
+    return undefined;
+  }, PATIENT);
+}
