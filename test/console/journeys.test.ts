@@ -195,6 +195,8 @@ describe.skipIf(!hasChromium)(`the console in Chromium (${CHROMIUM_HINT})`, () =
     await page.keyboard.press('Escape');
     expect(await focused()).toBe('Set a value');
 
+    // The focus is back before the page has heard that the dialog closed.
+    await page.locator('dialog').waitFor({ state: 'detached' });
     await page.keyboard.press('Enter');
     await page.getByLabel(/JSON Pointer/).fill('/targetC');
     await page.keyboard.press('Tab');
