@@ -344,6 +344,31 @@ test('seed 27154: a conditional wish whose first write was lost is not written i
   expect(world.record?.document.state.desired).toEqual({ a: 1, b: 7 });
 });
 
+test.each<[string, (world: DeskWorld) => void, (world: DeskWorld) => void]>([
+  ['is lost', (world) => world.loseWrite(), (world) => (world.link(false), world.link(true))],
+  ['is answered with 500', (world) => world.refuseWrite(500), () => undefined],
+])('seed 29885: a write that is guarded because the first was lost stays so when it %s', (_, prepare, befall) => {
+  const world = new DeskWorld();
+  world.link(true);
+  world.foreign({ a: 1, b: 1 });
+  world.send({ type: 'ask' });
+  world.deliverAll();
+  world.loseWrite();
+  world.create({ a: 2 });
+  world.foreign({ b: 5 });
+  world.link(false);
+  world.link(true);
+  prepare(world);
+  world.deliverAll();
+  befall(world);
+  // Somebody changes the field before the write is tried once more.
+  world.foreign({ a: 9 });
+  world.deliverAll();
+  world.heal();
+  expect(world.record?.document.state.desired).toEqual({ a: 9, b: 5 });
+  expect([...world.stored.values()].at(-1)?.status).toBe('superseded');
+});
+
 test('seed 31108: what had begun before a crash and is stopped before it begins again was tried, and keeps its number', () => {
   const facts: CommandFacts = { idempotent: true, violation: () => undefined, stateNow: () => undefined };
   const commands = new Map([['calibrate', facts]]);

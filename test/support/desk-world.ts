@@ -44,6 +44,7 @@ export class DeskWorld {
   #tombstone = 0;
   #ids = 0;
   #lostWrites = 0;
+  readonly #refusals: number[] = [];
 
   constructor() {
     this.desk = openDesk(HEATER, { open: [], ended: [], writes: [] }, presence('unknown'));
@@ -178,6 +179,11 @@ export class DeskWorld {
     this.#lostWrites += 1;
   }
 
+  /** The next `update` of ours is answered with this code. */
+  refuseWrite(code: number): void {
+    this.#refusals.push(code);
+  }
+
   /** Faults end: messages arrive, the device obeys, time passes. */
   heal(): void {
     this.#lostWrites = 0;
@@ -260,6 +266,11 @@ export class DeskWorld {
     this.send({ type: 'published', writeId: write.id });
     if (this.#lostWrites > 0) {
       this.#lostWrites -= 1;
+      return;
+    }
+    const refusal = this.#refusals.shift();
+    if (refusal !== undefined) {
+      this.#say({ type: 'rejected', writeId: write.id, code: refusal, message: '' });
       return;
     }
     const body = {

@@ -237,6 +237,7 @@ function resolve(draft: Draft, lane: Extract<LaneTask, { stage: 'resolving' }>):
     }
     case 'not_sent':
       dropped(draft, lost);
+      keepGuard(draft, lane, draft.desk.asking.answered);
       return;
     case 'guard':
     case 'overwritten': {
@@ -256,6 +257,16 @@ function resolve(draft: Draft, lane: Extract<LaneTask, { stage: 'resolving' }>):
       return;
     }
   }
+}
+
+/**
+ * Tried once more, a task that was guarded by what stood there before stays so, whatever became of the attempt (found by
+ * seed 29885); everything else is found again in the queue. `serial`: the read that the next attempt rests on; a new one
+ * by default.
+ */
+export function keepGuard(draft: Draft, { purpose, commandIds, guard, attempt }: LaneTask, serial?: number): void {
+  if (guard?.type !== 'as_before') return;
+  draft.desk.lane = { purpose, commandIds, guard, attempt, stage: 'reading', serial: serial ?? need(draft) };
 }
 
 /** What was conditional stays so: one changed field and none of it is written (found by seed 27154). */

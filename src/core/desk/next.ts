@@ -12,7 +12,7 @@ import { ask, asked, need, unanswered, withLate } from './asking.ts';
 import { checkDeadlines, refuseOffline, syncClocks } from './deadlines.ts';
 import type { Desk, DeskContext, DeskEvent, DeskStep } from './desk.ts';
 import { Draft } from './draft.ts';
-import { advance, loseTrack, settleLost } from './lane.ts';
+import { advance, keepGuard, loseTrack, settleLost } from './lane.ts';
 import { dropped, settleEnded } from './landing.ts';
 import { onRejected } from './refusal.ts';
 import { look, onAbsent, onAccepted, onDeleted, onHoldOver, onRead, onUnread } from './seeing.ts';
@@ -203,13 +203,9 @@ function onUnpublished(draft: Draft, { writeId, sent }: Extract<DeskEvent, { typ
     loseTrack(draft, lane.write);
     return;
   }
-  const { write, guard, purpose, commandIds, attempt } = lane;
   draft.clearLane();
-  dropped(draft, write);
-  // A guarded task keeps its guard; everything else is found again in the queue.
-  if (guard?.type === 'as_before') {
-    draft.desk.lane = { purpose, commandIds, guard, attempt, stage: 'reading', serial: need(draft) };
-  }
+  dropped(draft, lane.write);
+  keepGuard(draft, lane);
 }
 
 /** Without a link nothing is heard: what is on the wire has an unknown result, and asking again starts from scratch. */

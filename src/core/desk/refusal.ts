@@ -3,6 +3,7 @@ import { later, need } from './asking.ts';
 import type { LaneTask } from './desk.ts';
 import type { Draft } from './draft.ts';
 import { releaseEnded } from './landing.ts';
+import { keepGuard } from './lane.ts';
 
 /** The service said no. */
 export function onRejected(draft: Draft, refused: Write, { code, message }: { code: number; message: string }): void {
@@ -17,6 +18,7 @@ export function onRejected(draft: Draft, refused: Write, { code, message }: { co
   }
   if (code === 429 || code >= 500) {
     pause(draft, code === 429 ? 'throttled' : 'service_unavailable');
+    if (current !== undefined) keepGuard(draft, current);
     return;
   }
   refuse(draft, refused, { code, message });
