@@ -1,9 +1,10 @@
 import { askNow, newIncarnation } from './asking.ts';
+import { newestStampS } from './plan.ts';
 import { reportAccepted } from './reporting.ts';
 import type { ShadowEvent } from './shadow-event.ts';
 import type { ShadowState } from './shadow-state.ts';
 import type { NextContext, Talk } from './talk.ts';
-import { advanced, type AcceptedPatch } from './view.ts';
+import { advanced, type AcceptedPatch, type DeviceView } from './view.ts';
 
 /** Following the document from patch to patch: in order, and by a get where one is missing. */
 
@@ -43,6 +44,10 @@ export function drain(talk: Talk): void {
     if (patch.version > view.version + 1) break;
     taken += 1;
     if (patch.version <= view.version) continue;
+    if (isOfAnEarlierLife(view, patch)) {
+      askNow(talk);
+      continue;
+    }
     view = advanced(view, patch);
     draft.view = view;
     wokenBy(talk, patch);
@@ -54,6 +59,15 @@ export function drain(talk: Talk): void {
     talk.want('answer');
   }
   if (draft.awaiting === undefined && draft.held.length === 0) talk.timers.gap = undefined;
+}
+
+/**
+ * Versions start anew when a shadow is deleted for long; a session that is resumed may replay a wish of the life before whose
+ * version happens to be the next one (seed 28446). It is older than what it would go on top of: the service's own word decides.
+ */
+function isOfAnEarlierLife({ stamps }: DeviceView, { desired, stampS }: AcceptedPatch): boolean {
+  if (desired === undefined || stampS === undefined) return false;
+  return stampS < (newestStampS(stamps) ?? 0);
 }
 
 function wokenBy(talk: Talk, { version, clientToken, desired, reported }: AcceptedPatch): void {

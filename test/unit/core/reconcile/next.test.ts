@@ -229,3 +229,15 @@ test('seed 6722: what a pass of an earlier life of the shadow found is not repor
   const after = next(known.state, { type: 'pass_ended', outcome: found(true) }, context);
   expect(after.effects).toEqual([{ type: 'pass', view: reborn, must: true }]);
 });
+
+test('seed 28446: a replayed wish of an earlier life is not applied, although its version is the next one', () => {
+  const stamped: ShadowState = { ...idle, view: { ...view, stamps: { a: { timestamp: 2_000 } } } };
+  const wish = (stampS: number): ShadowEvent => ({
+    type: 'accepted',
+    patch: { version: 6, clientToken: token('app'), desired: { a: 9 }, stampS },
+  });
+  const replayed = next(stamped, wish(1_999), context);
+  expect(replayed.effects.map(shortly)).toEqual(['get']);
+  expect(replayed.state.view?.desired).toEqual({ a: 1 });
+  expect(next(stamped, wish(2_000), context).state.view?.desired).toEqual({ a: 9 });
+});
