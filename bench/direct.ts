@@ -1,6 +1,7 @@
-import { openSync4k, thingNames, type Paced } from './loop/parts.ts';
+import { thingNames, type Paced } from './loop/parts.ts';
 import { startChild } from './support/child.ts';
 import { interleave } from './support/interleave.ts';
+import { PageSync } from './support/page-sync.ts';
 import { machine, print, table } from './support/report.ts';
 import { median, number, spread, summarize } from './support/stats.ts';
 
@@ -33,14 +34,15 @@ async function open(program: 'direct-echo' | 'direct-cloud', devices: number, gr
 async function exchange(repetitions: number, devices: number, count: number): Promise<void> {
   print(`\n## Request to answer, ${devices} device(s), one command in flight each\n`);
   const [echo, cloud] = [await open('direct-echo', devices), await open('direct-cloud', devices)];
-  const sync = openSync4k();
+  const sync = new PageSync();
   const load = { count, inFlight: devices };
-  await echo.ask({ count: WARM, inFlight: devices });
+  for (const durable of [false, true]) await echo.ask({ count: WARM, inFlight: devices, durable });
   await cloud.ask({ count: WARM, inFlight: devices });
   const commits = devices === 1 ? await cloud.ask<number>('commits') : Number.NaN;
   const results = await interleave<Paced>(repetitions, {
     echo: () => echo.ask(load),
     sync: () => Promise.resolve({ latenciesMs: sync.run(200), perSecond: 0 }),
+    durable: () => echo.ask({ ...load, durable: true }),
     cloud: () => cloud.ask(load),
   });
   await echo.close();
@@ -61,16 +63,18 @@ async function exchange(repetitions: number, devices: number, count: number): Pr
       [
         row('bare request and response', 'echo'),
         ...(devices === 1 ? [['fdatasync of a page', spread(p50('sync'), 3), spread(p99('sync'), 2), '']] : []),
+        row('the same with a sync before and one after', 'durable'),
         row('shadowctl, created to settled, durable', 'cloud'),
       ],
     ),
   );
   if (devices === 1) {
-    const bare = median(p50('echo')) + commits * median(p50('sync'));
-    const ratio = median(p50('cloud')) / bare;
+    const sum = median(p50('echo')) + commits * median(p50('sync'));
+    const [cloudMs, durableMs] = [median(p50('cloud')), median(p50('durable'))];
     print(
-      `\n${number(commits)} durable commits per command; p50 ${number(ratio)} x of echo and as many syncs (goal 1.5)`,
+      `\n${number(commits)} durable commits per command; p50 ${number(cloudMs / durableMs)} x of the durable echo (goal 1.5)`,
     );
+    print(`${number(cloudMs / sum)} x of echo and syncs that run by themselves`);
   } else {
     print(
       `\nratio: ${number(median(perSecond('cloud')) / median(perSecond('echo')))} x of the bare throughput (goal 0.6)`,

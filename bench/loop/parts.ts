@@ -1,6 +1,3 @@
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { startChild } from '../support/child.ts';
 import { HttpClient } from '../support/http.ts';
 import { pace } from '../support/pace.ts';
@@ -36,7 +33,10 @@ export async function openPost(connections: number) {
   };
 }
 
-/** Four bare MQTT legs: app, broker, device, broker, app; `post`: behind a bare POST that is answered after the fourth. */
+/**
+ * Four bare MQTT legs: app, broker, device, broker, app. `post`: behind a bare POST that is answered after the fourth.
+ * `journey`: the same with a sync before the first leg and one after the fourth, where the loop commits.
+ */
 export async function openRelay(devices: number) {
   const things = thingNames(devices);
   const broker = await startChild<{ url: string }>('relay-broker');
@@ -44,6 +44,10 @@ export async function openRelay(devices: number) {
   const fleet = await startChild('relay-devices', { url, things });
   const app = await startChild<{ url: string }>('relay-app', { url, things });
   const http = new HttpClient(app.ready.url, devices);
+  const posted = ({ count, inFlight }: Load, path: string): Promise<Paced> =>
+    pace(Array.from({ length: count }), inFlight, async (_, worker) => {
+      await http.post(`/v1/things/${things[worker] ?? ''}/${path}`, commandBody(1));
+    });
   return {
     processes: {
       server: app.process.pid,
@@ -52,37 +56,13 @@ export async function openRelay(devices: number) {
       caller: process.pid,
     },
     run: (load: Load): Promise<Paced> => app.ask<Paced>(load),
-    post: ({ count, inFlight }: Load): Promise<Paced> =>
-      pace(Array.from({ length: count }), inFlight, async (_, worker) => {
-        await http.post(`/v1/things/${things[worker] ?? ''}/commands`, commandBody(1));
-      }),
+    post: (load: Load): Promise<Paced> => posted(load, 'commands'),
+    journey: (load: Load): Promise<Paced> => posted(load, 'commands?durable'),
     close: async () => {
       http.close();
       await app.stop();
       await fleet.stop();
       await broker.stop();
-    },
-  };
-}
-
-/** One fdatasync after writing a page into a file that is there already, as a write-ahead log does. */
-export function openSync4k() {
-  const folder = mkdtempSync(join(tmpdir(), 'bench-sync-'));
-  const file = openSync(join(folder, 'file'), 'w+');
-  const page = Buffer.alloc(4096, 1);
-  for (let at = 0; at < 256; at++) writeSync(file, page, 0, page.length, at * 4096);
-  fdatasyncSync(file);
-  return {
-    run: (count: number): number[] =>
-      Array.from({ length: count }, (_, at) => {
-        const beganMs = performance.now();
-        writeSync(file, page, 0, page.length, (at % 256) * 4096);
-        fdatasyncSync(file);
-        return performance.now() - beganMs;
-      }),
-    close: () => {
-      closeSync(file);
-      rmSync(folder, { recursive: true });
     },
   };
 }

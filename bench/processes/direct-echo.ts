@@ -1,8 +1,12 @@
 import { bareClient, message, subscription } from '../support/bare-client.ts';
 import { pace } from '../support/pace.ts';
+import { PageSync } from '../support/page-sync.ts';
 import { answer, options, ready } from '../support/process.ts';
 
-/** The bare exchange: a request of the same size, and the response that names it. No ledger, no retransmission, no rights. */
+/**
+ * The bare exchange: a request of the same size, and the response that names it. No ledger, no retransmission, no rights.
+ * `durable`: a sync before the request and one after the response, where a command commits.
+ */
 const { url, things } = options<{ url: string; things: readonly string[] }>();
 const waiting = new Map<string, () => void>();
 const text = new TextDecoder();
@@ -34,11 +38,15 @@ function request(): { id: string; payload: string } {
   return { id, payload };
 }
 
-async function exchange(thing: string): Promise<void> {
+const page = new PageSync();
+
+async function exchange(thing: string, durable: boolean): Promise<void> {
+  if (durable) page.once();
   const { id, payload } = request();
   const answered = new Promise<void>((resolve) => waiting.set(id, resolve));
   void client.publish(message(`cmd/${thing}/req`, payload)).catch(() => undefined);
   await answered;
+  if (durable) page.once();
 }
 
 async function fanOut(group: string): Promise<number> {
@@ -54,8 +62,10 @@ async function fanOut(group: string): Promise<number> {
   return performance.now() - beganMs;
 }
 
-answer<{ count: number; inFlight: number } | { group: string }>((asked) =>
+answer<{ count: number; inFlight: number; durable?: boolean } | { group: string }>((asked) =>
   'group' in asked
     ? fanOut(asked.group)
-    : pace(Array.from({ length: asked.count }), asked.inFlight, (_, worker) => exchange(things[worker] ?? '')),
+    : pace(Array.from({ length: asked.count }), asked.inFlight, (_, worker) =>
+        exchange(things[worker] ?? '', asked.durable === true),
+      ),
 );

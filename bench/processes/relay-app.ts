@@ -3,11 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { createCommandBody } from '../../src/http/requests.ts';
 import { bareClient, message, subscription } from '../support/bare-client.ts';
 import { pace } from '../support/pace.ts';
+import { PageSync } from '../support/page-sync.ts';
 import { answer, options, ready } from '../support/process.ts';
 
 /**
  * Sends and waits for what comes back over four legs: of itself when it is asked to, or for whoever POSTs, whose body is
- * read by our schema and who is answered when the fourth leg has arrived.
+ * read by our schema and who is answered when the fourth leg has arrived. Who asks for it `durable` pays for a sync before
+ * the first leg and one after the fourth.
  */
 const { url, things } = options<{ url: string; things: readonly string[] }>();
 const waiting = new Map<string, () => void>();
@@ -21,6 +23,7 @@ const relayed = (thing: string): Promise<void> =>
     void client.publish(message(`up/${thing}`, payload)).catch(() => undefined);
   });
 
+const page = new PageSync();
 const reply = JSON.stringify({ id: 'x'.repeat(36), filler: 'x'.repeat(700) });
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
@@ -28,8 +31,10 @@ const server = createServer((request, response) => {
   request.on('end', () => {
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString());
     if (!createCommandBody.safeParse(body).success) throw new Error('the body does not fit');
-    const [, thing = ''] = /^\/v1\/things\/([^/]+)\/commands$/.exec(request.url ?? '') ?? [];
+    const [, thing = '', durable] = /^\/v1\/things\/([^/]+)\/commands(\?durable)?$/.exec(request.url ?? '') ?? [];
+    if (durable !== undefined) page.once();
     void relayed(thing).then(() => {
+      if (durable !== undefined) page.once();
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': reply.length });
       response.end(reply);
     });

@@ -16,7 +16,7 @@ export class ManyRows {
     this.#statements = SIZES.map((rows) => ({
       rows,
       statement: database.prepare(
-        `INSERT INTO ${into} VALUES ${Array<string>(rows).fill(row).join(', ')} ${onConflict}`,
+        `INSERT OR FAIL INTO ${into} VALUES ${Array<string>(rows).fill(row).join(', ')} ${onConflict}`,
       ),
     }));
   }
