@@ -19,6 +19,8 @@ export const FAILPOINTS = [
   'ledger.before_store',
   'ledger.before_sync',
   'ledger.after_sync',
+  'ledger.before_filing',
+  'ledger.after_filing',
   'publish.before',
   'publish.after',
   'api.before_response',

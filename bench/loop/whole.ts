@@ -5,7 +5,6 @@ import { startChild, startShadowctl } from '../support/child.ts';
 import type { DevicesOptions } from '../processes/devices.ts';
 import { HttpClient } from '../support/http.ts';
 import { pace } from '../support/pace.ts';
-import { walCommits } from '../support/wal.ts';
 import { commandBody, thingNames, type Load, type Paced } from './parts.ts';
 
 export interface WholeOptions {
@@ -27,7 +26,8 @@ export async function openWhole({ devices, connections }: WholeOptions) {
   );
   const fleet: DevicesOptions = { mqtt: { url }, things, fields: { '/targetC': 0 }, applyMs: 0 };
   const devicesProcess = await startChild('devices', fleet);
-  const http = new HttpClient(server.ready[1] ?? '', connections);
+  const api = server.ready[1] ?? '';
+  const http = new HttpClient(api, connections);
   let value = 1;
   const run = ({ count, inFlight }: Load): Promise<Paced> =>
     pace(Array.from({ length: count }), inFlight, async (_, worker) => {
@@ -44,14 +44,11 @@ export async function openWhole({ devices, connections }: WholeOptions) {
       'broker and shadow service': cloud.process.pid,
       caller: process.pid,
     },
-    /** Transactions per command while one is in flight; undefined if a checkpoint came in between. */
-    commitsPerCommand: async (): Promise<number | undefined> => {
-      const before = walCommits(`${store}-wal`);
-      const count = 20;
+    /** Durable commits per command while one is in flight. */
+    commitsPerCommand: async (): Promise<number> => {
+      const [before, count] = [await syncsOf(api), 100];
       await run({ count, inFlight: 1 });
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      const after = walCommits(`${store}-wal`);
-      return before.salts === after.salts ? (after.commits - before.commits) / count : undefined;
+      return ((await syncsOf(api)) - before) / count;
     },
     close: async () => {
       http.close();
@@ -61,4 +58,12 @@ export async function openWhole({ devices, connections }: WholeOptions) {
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** How often the ledger has synced, as the server counts it. */
+async function syncsOf(server: string): Promise<number> {
+  const text = await (await fetch(`${server}/metrics`)).text();
+  const [, count] = /^shadow_ledger_sync_duration_seconds_count (\d+)$/m.exec(text) ?? [];
+  if (count === undefined) throw new Error('the server counts no syncs');
+  return Number(count);
 }

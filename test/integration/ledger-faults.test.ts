@@ -257,7 +257,8 @@ describe('a ledger file with a fault', () => {
       const ledger = await ledgerAt();
       await commit(ledger, stored(aCommand(1)));
       const other = new Sqlite(path, { readonly: true });
-      expect(other.prepare('SELECT count(*) FROM command').pluck().get()).toBe(1);
+      // What was just acknowledged stands in the tables a moment later.
+      await eventually(() => other.prepare('SELECT count(*) FROM command').pluck().get() === 1);
       await other.backup(folder.path('backup.sqlite'));
       other.close();
       await commit(ledger, stored(aCommand(2)));

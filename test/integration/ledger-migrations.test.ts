@@ -33,6 +33,7 @@ const ROWS: Readonly<Record<number, (database: Database) => void>> = {
   4: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
   5: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
   6: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
+  7: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
 };
 
 function fill(database: Database, lastColumns: string, lastOfWrite = ''): void {

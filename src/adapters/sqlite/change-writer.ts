@@ -1,13 +1,18 @@
 import type { Database, Statement } from 'better-sqlite3';
+import type { CommandId } from '../../core/brand.ts';
 import { VERDICT_OF } from '../../core/command/command.ts';
 import type { Write } from '../../core/command/write.ts';
 import type { AnyCommand } from '../../core/direct/direct-command.ts';
 import type { DriftEntry } from '../../core/drift/drift.ts';
+import { problem } from '../../core/problem.ts';
 import type { LedgerChange, NewTimelineEntry } from '../../ports/ledger.ts';
 import type { Changes } from './group-commit.ts';
 import { ManyRows, type Value } from './many-rows.ts';
 import { columnText, shadowColumn, toBody } from './rows.ts';
 import { outcomeOf, stateOf } from './stored-command.ts';
+
+/** What the author of a stale commit hears. */
+export const STALE = problem('ledger_stale', 'a newer revision of the command is stored');
 
 /** One commit has to be left out: a command with this id and the same or a newer revision stands there already. */
 export class Stale extends Error {}
@@ -37,6 +42,7 @@ export class ChangeWriter {
 
   constructor(database: Database) {
     this.#sql = prepared(database);
+    this.#sql.revision.pluck();
     this.#newCommands = new ManyRows(database, COMMAND, 12);
     this.#newShadows = new ManyRows(database, 'shadow (thing, shadow)', 2, 'ON CONFLICT DO NOTHING');
     this.#newLines = new ManyRows(database, 'timeline (sequence, command, body)', 3);
@@ -48,6 +54,12 @@ export class ChangeWriter {
   /** The newest number given to a timeline entry. */
   get sequence(): number {
     return this.#sequence;
+  }
+
+  /** Undefined if there is no such command. */
+  storedRevision(id: CommandId): number | undefined {
+    if (id > this.#newestId) return undefined;
+    return this.#sql.revision.get(id) as number | undefined;
   }
 
   mark(): Mark {
@@ -207,6 +219,7 @@ const WRITE_AGAIN = `ON CONFLICT (id) DO UPDATE SET open = excluded.open, body =
 
 const SQL = {
   find: 'SELECT 1 FROM command WHERE id = ?',
+  revision: 'SELECT revision FROM command WHERE id = ?',
   // By number: of a row that is found by a key that might find several, SQLite first makes a list in a table of its own.
   update: `UPDATE command SET status = ?, live = ?, expires_at = ?, ended_at = ?, revision = ?, state = ?
            WHERE number = (SELECT number FROM command WHERE id = ?) AND revision < ?`,

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Database } from 'better-sqlite3';
 import { problem } from '../../core/problem.ts';
 import { fail, ok, type Result } from '../../core/result.ts';
+import { BatchWriter } from './batch-writer.ts';
 import { failureOf } from './failure.ts';
 import { APPLICATION_ID } from './migrate.ts';
 import { MIGRATIONS } from './migrations/migrations.ts';
@@ -40,6 +41,7 @@ export async function backupLedger(path: string, destination: string): Promise<R
   rmSync(part, { force: true });
   const copied = withLedger(Sqlite.value, path, (database) => {
     database.prepare('VACUUM INTO ?').run(part);
+    fileIntake(new Sqlite.value(part), part);
     return ok(undefined);
   });
   const checked = copied.ok ? withLedger(Sqlite.value, part, (database) => factsOf(database, destination)) : copied;
@@ -52,6 +54,14 @@ export async function backupLedger(path: string, destination: string): Promise<R
   renameSync(part, destination);
   sync(dirname(destination));
   return checked;
+}
+
+/** A backup is read by other tools, too: what was acknowledged stands in its tables. */
+function fileIntake(copy: Database, path: string): void {
+  const writer = new BatchWriter(copy, path);
+  writer.load();
+  writer.file();
+  copy.close();
 }
 
 function withLedger<T>(Sqlite: Sqlite, path: string, work: (database: Database) => Result<T>): Result<T> {

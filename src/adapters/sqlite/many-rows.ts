@@ -5,7 +5,10 @@ export type Value = string | number | null;
 /** Statements for many rows are prepared for these numbers of them; what is left over takes the next smaller one. */
 const SIZES = [32, 8, 2, 1];
 
-/** `INSERT … VALUES (…), (…)`: most of what a small row costs is the call into SQLite, not the row. */
+/**
+ * `INSERT … VALUES (…), (…)`: most of what a small row costs is the call into SQLite, not the row. `OR FAIL`, because
+ * whoever calls rolls back further than the statement; otherwise SQLite keeps a copy of every page that it changes.
+ */
 export class ManyRows {
   readonly #columns: number;
   readonly #statements: readonly { readonly rows: number; readonly statement: Statement }[];

@@ -68,6 +68,7 @@ function open(Sqlite: Sqlite, options: OpenDatabaseOptions, opened: Database[]):
   database.pragma('journal_mode = WAL');
   database.pragma('synchronous = FULL');
   database.pragma('foreign_keys = ON');
+  // Statements that touch many pages would write their way back into a file that is made and removed each time.
   database.pragma('temp_store = MEMORY');
   database.pragma(`cache_size = -${CACHE_KIB}`);
   database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Scope } from '../../core/access/decide.ts';
 import type { ClientToken, CommandId, EpochMs, ThingName } from '../../core/brand.ts';
 import type { TimelineEntry } from '../../core/command/command.ts';
@@ -7,7 +8,7 @@ import type { AnyCommand } from '../../core/direct/direct-command.ts';
 import type { DriftEntry, IgnoreRule } from '../../core/drift/drift.ts';
 import type { Presence } from '../../core/presence/presence.ts';
 import { problem, type Problem } from '../../core/problem.ts';
-import { fail, ok, type Result } from '../../core/result.ts';
+import { done, fail, ok, type Result } from '../../core/result.ts';
 import type { ShadowRef } from '../../core/shadow/shadow-ref.ts';
 import type {
   CommandFilter,
@@ -50,6 +51,10 @@ export interface SqliteLedgerOptions extends OpenDatabaseOptions {
 }
 
 const BUSY_MS = 5_000;
+const BUSY_RETRY_MS = 20;
+/** How long commits stay in the intake: long enough for a command's life on a near device to be filed in one go. */
+const FILING_MS = 20;
+const FILING_RETRY_MS = 200;
 
 /** Sizes for metrics; a write-ahead log that keeps growing has a reader that never lets go (F3). */
 export interface LedgerFiles {
@@ -64,14 +69,20 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Re
   const opened = openDatabase(Sqlite.value, options);
   if (!opened.ok) return opened;
   const ledger = new SqliteLedger(opened.value, options);
+  const recovered = ledger.recover();
+  if (!recovered.ok) {
+    await ledger.close();
+    return recovered;
+  }
   if (opened.value.unchecked) ledger.checkBeside();
   return ok(ledger);
 }
 
-/** The ledger port on one SQLite file: write-ahead log, FULL sync, group commit. docs/adr/0004 says why like this. */
+/** The ledger port on one SQLite file: write-ahead log, FULL sync, group commit, an intake for small commits. docs/adr/0004, 0006 and 0008 say why like this. */
 export class SqliteLedger implements Ledger {
   readonly #opened: OpenDatabase;
   readonly #log: Log;
+  readonly #busyMs: number;
   readonly #writer: BatchWriter;
   readonly #group: GroupCommit;
   readonly #commandReads: CommandReads;
@@ -81,10 +92,12 @@ export class SqliteLedger implements Ledger {
   /** Why nothing works any more, until a restart. */
   #refusing: Problem | undefined;
   #full = false;
+  #filing: NodeJS.Timeout | undefined;
   #stopCheck: () => void = () => undefined;
 
   constructor(opened: OpenDatabase, options: SqliteLedgerOptions) {
     const { log = SILENT, onBatch = () => undefined, hook, busyMs = BUSY_MS } = options;
+    this.#busyMs = busyMs;
     const { database, path } = opened;
     this.#opened = opened;
     this.#log = log;
@@ -94,7 +107,11 @@ export class SqliteLedger implements Ledger {
     this.#driftReads = new DriftReads(database);
     this.#pruner = new Pruner(database);
     this.#group = new GroupCommit({
-      store: (batch) => this.#writer.store(batch),
+      store: (batch) => {
+        const results = this.#writer.store(batch);
+        this.#fileWithin(FILING_MS);
+        return results;
+      },
       failureOf: (error) => failureOf(error, path),
       onOutcome: (failure) => this.#outcome(failure),
       onBatch,
@@ -107,7 +124,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async command(id: CommandId): Promise<Result<AnyCommand | undefined>> {
-    return this.#read(() => this.#commandReads.command(id));
+    return this.#readBeside(() => this.#writer.unfiledCommand(id) ?? this.#commandReads.command(id));
   }
 
   async commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<AnyCommand>>> {
@@ -123,7 +140,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async idempotency(key: string): Promise<Result<IdempotencyRecord | undefined>> {
-    return this.#read(() => this.#shadowReads.idempotency(key));
+    return this.#readBeside(() => this.#writer.unfiledIdempotency(key) ?? this.#shadowReads.idempotency(key));
   }
 
   async write(token: ClientToken): Promise<Result<Write | undefined>> {
@@ -155,7 +172,7 @@ export class SqliteLedger implements Ledger {
   }
 
   async drift(filter: DriftFilter, page: PageRequest): Promise<Result<Page<DriftEntry>>> {
-    const found = this.#read(() => this.#driftReads.drift(filter, page));
+    const found = await this.#read(() => this.#driftReads.drift(filter, page));
     return found.ok ? found.value : found;
   }
 
@@ -187,6 +204,8 @@ export class SqliteLedger implements Ledger {
   async close(): Promise<void> {
     this.#stopCheck();
     this.#group.close(CLOSED);
+    if (this.#refusing === undefined) this.#file();
+    clearTimeout(this.#filing);
     this.#refusing ??= CLOSED;
     const { database, lock } = this.#opened;
     try {
@@ -202,6 +221,16 @@ export class SqliteLedger implements Ledger {
     return { ledgerBytes: size(this.#opened.path), walBytes: size(`${this.#opened.path}-wal`) };
   }
 
+  /** Files what the process before this one left in the intake. What only lacks room or a lock is filed later. */
+  recover(): Result<void> {
+    const loaded = this.#readBeside(() => this.#writer.load());
+    if (!loaded.ok) return loaded;
+    const failure = this.#file();
+    if (failure?.fatal === true) return fail(failure.problem);
+    this.#fileWithin(FILING_RETRY_MS);
+    return done;
+  }
+
   /** Reads the whole file through while the ledger works; damage ends its work. */
   checkBeside(): void {
     const { path } = this.#opened;
@@ -212,7 +241,17 @@ export class SqliteLedger implements Ledger {
     });
   }
 
-  #read<T>(read: () => T): Result<T> {
+  /** A question that the tables answer alone: what is still in the intake is filed first. */
+  async #read<T>(read: () => T): Promise<Result<T>> {
+    if (this.#writer.unfiled > 0) {
+      const filed = await this.#filed();
+      if (!filed.ok) return filed;
+    }
+    return this.#readBeside(read);
+  }
+
+  /** A question that minds the intake itself. */
+  #readBeside<T>(read: () => T): Result<T> {
     if (this.#refusing !== undefined) return fail(this.#refusing);
     try {
       return ok(read());
@@ -221,6 +260,42 @@ export class SqliteLedger implements Ledger {
       if (failure === undefined) throw error;
       this.#outcome(failure);
       return fail(failure.problem);
+    }
+  }
+
+  /** Waits, without holding the event loop, while another process holds the file locked (D21). */
+  async #filed(): Promise<Result<void>> {
+    const started = performance.now();
+    for (;;) {
+      if (this.#refusing !== undefined) return fail(this.#refusing);
+      const failure = this.#file();
+      if (failure === undefined) return done;
+      if (!failure.busy || performance.now() - started >= this.#busyMs) return fail(failure.problem);
+      await delay(BUSY_RETRY_MS);
+    }
+  }
+
+  #fileWithin(ms: number): void {
+    if (this.#writer.unfiled === 0 || this.#filing !== undefined) return;
+    this.#filing = setTimeout(() => {
+      this.#filing = undefined;
+      if (this.#refusing === undefined && this.#file() !== undefined) this.#fileWithin(FILING_RETRY_MS);
+    }, ms);
+  }
+
+  /** Gives the failure that keeps it from being filed; it is durable all the same. */
+  #file(): Failure | undefined {
+    try {
+      for (const result of this.#writer.file()) {
+        if (!result.ok)
+          this.#log.error({ err: result.problem.cause, code: result.problem.code }, 'a commit could not be filed');
+      }
+      return undefined;
+    } catch (error) {
+      const failure = failureOf(error, this.#opened.path);
+      if (failure === undefined) throw error;
+      if (!failure.busy) this.#outcome(failure);
+      return failure;
     }
   }
 

@@ -4,6 +4,7 @@ import { STATE_0003 } from './0003-state.ts';
 import { DIRECT_0004 } from './0004-direct.ts';
 import { DRIFT_COUNTS_0005 } from './0005-drift-counts.ts';
 import { FLAPPED_0006 } from './0006-flapped.ts';
+import { INTAKE_0007 } from './0007-intake.ts';
 
 /** One step forward. A step that was released never changes: a correction is the next step. */
 export interface Migration {
@@ -19,4 +20,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 4, sql: DIRECT_0004 },
   { number: 5, sql: DRIFT_COUNTS_0005 },
   { number: 6, sql: FLAPPED_0006 },
+  { number: 7, sql: INTAKE_0007 },
 ];
