@@ -1,5 +1,6 @@
 import { askNow, newIncarnation } from './asking.ts';
 import { newestStampS } from './plan.ts';
+import { claimOf } from './report.ts';
 import { reportAccepted } from './reporting.ts';
 import type { ShadowEvent } from './shadow-event.ts';
 import type { ShadowState } from './shadow-state.ts';
@@ -48,9 +49,10 @@ export function drain(talk: Talk): void {
       askNow(talk);
       continue;
     }
-    view = advanced(view, patch);
+    const before = view;
+    view = advanced(before, patch);
     draft.view = view;
-    wokenBy(talk, patch);
+    wokenBy(talk, patch, before);
   }
   if (taken > 0) draft.held = draft.held.slice(taken);
   if (draft.awaiting !== undefined && draft.awaiting <= view.version) {
@@ -70,11 +72,14 @@ function isOfAnEarlierLife({ stamps }: DeviceView, { desired, stampS }: Accepted
   return stampS < (newestStampS(stamps) ?? 0);
 }
 
-function wokenBy(talk: Talk, { version, clientToken, desired, reported }: AcceptedPatch): void {
+function wokenBy(talk: Talk, patch: AcceptedPatch, before: DeviceView): void {
+  const { version, clientToken, desired, reported } = patch;
   const draft = talk.draft;
   if (talk.isOurs(clientToken)) {
     // An adoption: the next look finds the new wish fulfilled.
     if (desired !== undefined) talk.want('look');
+    // A report of ours that was doubled on its way may lie on top of a later one: what it says is not so any more.
+    if (reported !== undefined && version > (draft.lastOwnVersion ?? 0)) putRight(talk, before);
     return;
   }
   if (desired !== undefined) {
@@ -84,8 +89,14 @@ function wokenBy(talk: Talk, { version, clientToken, desired, reported }: Accept
   } else if (reported === undefined) {
     talk.effects.push({ type: 'nudge' });
   }
-  // Somebody else wrote what only the device knows: look, and put it right.
-  if (reported !== undefined) talk.want('look');
+  // Somebody else wrote what only the device knows.
+  if (reported !== undefined) putRight(talk, before);
+}
+
+/** Looks at what is so; a claim that fell is made anew, for it only rises (found by seed 38031). */
+function putRight(talk: Talk, before: DeviceView): void {
+  const fell = claimOf(talk.draft.view) < claimOf(before);
+  talk.want(fell ? 'answer' : 'look');
 }
 
 type Delta = Extract<ShadowEvent, { type: 'delta' }>;

@@ -12,6 +12,13 @@ import { mergePatch } from './merge-patch.ts';
 /** The member of `reported` that is ours (DESIGN.md section 4). */
 const RECONCILER = 'reconciler';
 
+/** The version that a document says was taken into account; 0 where it says nothing. */
+export function claimOf(view: { readonly reported?: JsonObject | undefined } | undefined): number {
+  const ours = view?.reported === undefined ? undefined : member(view.reported, RECONCILER);
+  const version = isJsonObject(ours) ? member(ours, 'version') : undefined;
+  return typeof version === 'number' ? version : 0;
+}
+
 export interface ReportInput {
   /** Desired as of `version`; needed for sizes and to know whether a small difference matters. */
   readonly desired: JsonObject | undefined;

@@ -141,6 +141,8 @@ const EXPECTED: Record<StateName, Record<EventName, string>> = {
     ...SILENT,
     up: 'get',
     'the next wish': 'rearm answer',
+    // No report is on its way: one that was doubled, on top of whatever came since.
+    'our report, accepted': 'look',
     deleted: 'info get',
     // No pass of this life of the shadow: what it found does not count.
     'pass ended': 'answer',
@@ -172,6 +174,7 @@ const EXPECTED: Record<StateName, Record<EventName, string>> = {
     ...SILENT,
     up: 'get',
     'the next wish': 'rearm answer',
+    'our report, accepted': 'look',
     deleted: 'info get',
     'pass ended': 'answer',
     'local change': 'look',
@@ -240,4 +243,13 @@ test('seed 28446: a replayed wish of an earlier life is not applied, although it
   expect(replayed.effects.map(shortly)).toEqual(['get']);
   expect(replayed.state.view?.desired).toEqual({ a: 1 });
   expect(next(stamped, wish(2_000), context).state.view?.desired).toEqual({ a: 9 });
+});
+
+test('seeds 38031 and 38561: a claim that a doubled report of ours took back is made anew, and only that', () => {
+  const doubled = (version: number): ShadowEvent => ({
+    type: 'accepted',
+    patch: { version: 6, clientToken: token('own-1'), reported: { reconciler: { version } } },
+  });
+  expect(next(idle, doubled(4), context).effects.map(shortly)).toEqual(['answer']);
+  expect(next(idle, doubled(5), context).effects.map(shortly)).toEqual(['look']);
 });
