@@ -16,6 +16,8 @@ export interface Landing {
   readonly version: number;
   readonly from: 'accepted' | 'get';
   readonly stamp: number;
+  /** The life in which it was stored; the one that is seen now by default. */
+  readonly incarnation?: number;
 }
 
 export function landed(draft: Draft, write: Write, landing: Landing): void {
@@ -41,7 +43,9 @@ export function landed(draft: Draft, write: Write, landing: Landing): void {
 
 function landedCommands(draft: Draft, write: Write, landing: Landing): void {
   const { view } = draft.desk.sight;
-  const next = view !== undefined && view.version + 1 === landing.version ? view : undefined;
+  const { incarnation = view?.incarnation ?? 1 } = landing;
+  const sameLife = view?.incarnation === incarnation;
+  const next = sameLife && view.version + 1 === landing.version ? view : undefined;
   // All facts first: one command of the write must not look like foreign work to the next.
   const events = write.commandIds.flatMap((id) => {
     const command = draft.command(id);
@@ -50,9 +54,9 @@ function landedCommands(draft: Draft, write: Write, landing: Landing): void {
     return [{ id, facts }];
   });
   for (const { id, facts } of events) {
-    draft.apply(id, { type: 'accepted', ...landing, incarnation: view?.incarnation ?? 1, facts });
+    draft.apply(id, { type: 'accepted', ...landing, incarnation, facts });
   }
-  if (view !== undefined && landing.version <= view.version) attribute(draft, write, view);
+  if (sameLife && landing.version <= view.version) attribute(draft, write, view);
   dropOlderAttempts(draft, write);
   const { nudgeAfterMs } = draft.context.settings;
   draft.desk.nudge = { at: (draft.now + nudgeAfterMs) as Command['createdAt'], count: 0 };

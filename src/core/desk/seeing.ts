@@ -6,7 +6,14 @@ import { judge } from '../command/judge.ts';
 import { writeIdOf, type Write } from '../command/write.ts';
 import type { JsonObject } from '../json/json.ts';
 import { leavesOf } from '../json/json-pointer.ts';
-import { newIncarnation, seeAccepted, seeSnapshot, type AcceptedUpdate, type ReadShadow } from '../view/sight.ts';
+import {
+  newIncarnation,
+  seeAccepted,
+  seeHeld,
+  seeSnapshot,
+  type AcceptedUpdate,
+  type ReadShadow,
+} from '../view/sight.ts';
 import { absentView, commandSource, foreignSource } from '../view/view.ts';
 import { answered, knownWhenAsked, need, unanswered } from './asking.ts';
 import type { Draft } from './draft.ts';
@@ -22,6 +29,12 @@ export function onAccepted(draft: Draft, update: AcceptedUpdate): void {
     draft.touch(undefined);
     look(draft, true);
   }
+  if (write !== undefined && isOfTheLifeBefore(draft, write, update)) {
+    const { incarnation } = write.base;
+    landed(draft, write, { version: update.version, from: 'accepted', stamp: update.timestamp ?? 0, incarnation });
+    look(draft, false);
+    return;
+  }
   const source = write === undefined ? () => foreignSource(update.clientToken) : sourceFor(draft, write);
   const before = draft.desk.sight.view;
   const seenBefore = before !== undefined && update.version <= before.version;
@@ -35,14 +48,32 @@ export function onAccepted(draft: Draft, update: AcceptedUpdate): void {
   draft.desk.sight = sight;
   if (sight.view === undefined) need(draft);
   if (seen !== 'applied') return;
-  const alone = sight.view?.version === update.version && update.state.cleared !== true;
-  draft.touch(alone ? touchedBy(update) : undefined);
+  draft.touch(update.state.cleared === true ? undefined : touchedBy(update));
   look(draft, before?.state.reported !== sight.view?.state.reported);
+  lookThroughHeld(draft);
+}
+
+/** One after the other: what was truly reported before it was overwritten is evidence, in whatever order it was heard of. */
+function lookThroughHeld(draft: Draft): void {
+  for (;;) {
+    const { sight } = draft.desk;
+    const next = seeHeld(sight, draft.now);
+    if (next === undefined) return;
+    draft.desk.sight = next;
+    draft.touch(undefined);
+    look(draft, next.view?.state.reported !== sight.view?.state.reported);
+  }
 }
 
 /** In one life a write comes to lie above all that was known when it was published: a deletion went by unnoticed. */
 function isOfAnotherLife({ desk }: Draft, { base }: Write, { version }: AcceptedUpdate): boolean {
   return desk.sight.view?.incarnation === base.incarnation && version <= base.version;
+}
+
+/** Stored before a deletion that was heard of sooner than of its answer: it went with that life (found by seed 35117). */
+function isOfTheLifeBefore({ desk }: Draft, { base }: Write, { version }: AcceptedUpdate): boolean {
+  const { view, buried = 0 } = desk.sight;
+  return view?.incarnation === base.incarnation + 1 && version > base.version && version <= buried;
 }
 
 export function onRead(draft: Draft, read: ReadShadow, serial: number | undefined): void {
@@ -95,7 +126,7 @@ export function onUnread(draft: Draft, serial: number): void {
 export function onDeleted(draft: Draft, version: number): void {
   const known = draft.desk.sight.view;
   if (known === undefined || known.version === 0 || version < known.version) return;
-  draft.desk.sight = newIncarnation(draft.desk.sight, { ref: draft.desk.ref, now: draft.now });
+  draft.desk.sight = newIncarnation(draft.desk.sight, { ref: draft.desk.ref, now: draft.now, buried: version });
   draft.touch(undefined);
   look(draft, true);
 }

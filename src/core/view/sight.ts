@@ -34,11 +34,13 @@ export interface ReadShadow {
  * `view`       Absent until the first snapshot; an absent shadow has a view of version 0.
  * `held`       In order of version, each version once.
  * `holdUntil`  When waiting for the missing ones ends and a `get` must repair the gap.
+ * `buried`     The newest version known of the life before this one.
  */
 export interface Sight {
   readonly view?: ShadowView;
   readonly held: readonly HeldUpdate[];
   readonly holdUntil?: EpochMs;
+  readonly buried?: number;
 }
 
 export interface HeldUpdate {
@@ -54,8 +56,8 @@ export const HOLD_MS = 250;
 export type Seen = 'applied' | 'dropped' | 'held';
 
 /**
- * Takes an accepted update into the view: known+1 is applied, and what was held behind it; later ones wait; at or below
- * known it changes nothing (R51, R52, R70).
+ * Takes an accepted update into the view: known+1 is applied, and `seeHeld` goes on from there; later ones wait; at or
+ * below known it changes nothing (R51, R52, R70).
  */
 export function seeAccepted(
   sight: Sight,
@@ -68,10 +70,18 @@ export function seeAccepted(
   const known = view ?? absentView(ref, 1, now);
   if (version <= known.version) return { sight, seen: 'dropped' };
   if (version > known.version + 1) return { sight: hold(sight, held, now), seen: 'held' };
-  return { sight: release(sight, patched(known, held, now), now), seen: 'applied' };
+  return { sight: seeing(sight, patched(known, held, now), now), seen: 'applied' };
 }
 
-/** Takes a snapshot that is not older than the view; what was held at or below it is done with. */
+/** The next state of the shadow that held updates show, if they follow on: each is one that it really went through. */
+export function seeHeld(sight: Sight, now: EpochMs): Sight | undefined {
+  const { view, held } = sight;
+  const [first] = held;
+  if (view === undefined || first?.update.version !== view.version + 1) return undefined;
+  return seeing(sight, patched(view, first, now), now);
+}
+
+/** Takes a snapshot that is not older than the view, and what was held above it. */
 export function seeSnapshot(
   sight: Sight,
   read: ReadShadow,
@@ -79,12 +89,18 @@ export function seeSnapshot(
 ): { sight: Sight; seen: Seen } {
   const known = sight.view ?? absentView(ref, 1, now);
   if (read.version < known.version) return { sight, seen: 'dropped' };
-  return { sight: release(sight, replaced(known, read, now), now), seen: 'applied' };
+  let next = seeing(sight, replaced(known, read, now), now);
+  for (let more = seeHeld(next, now); more !== undefined; more = seeHeld(next, now)) next = more;
+  return { sight: next, seen: 'applied' };
 }
 
 /** The shadow is gone, or its versions started anew: nothing known of the old life counts for the next one. */
-export function newIncarnation(sight: Sight, { ref, now }: { ref: ShadowRef; now: EpochMs }): Sight {
-  return { view: absentView(ref, (sight.view?.incarnation ?? 0) + 1, now), held: [] };
+export function newIncarnation(
+  { view }: Sight,
+  { ref, now, buried = view?.version }: { ref: ShadowRef; now: EpochMs; buried?: number | undefined },
+): Sight {
+  const absent = absentView(ref, (view?.incarnation ?? 0) + 1, now);
+  return { view: absent, held: [], ...(buried === undefined ? {} : { buried }) };
 }
 
 function hold(sight: Sight, held: HeldUpdate, now: EpochMs): Sight {
@@ -93,17 +109,12 @@ function hold(sight: Sight, held: HeldUpdate, now: EpochMs): Sight {
   return { ...sight, held: sorted, holdUntil: sight.holdUntil ?? ((now + HOLD_MS) as EpochMs) };
 }
 
-/** Applies held updates as far as they follow on without a gap. */
-function release(sight: Sight, view: ShadowView, now: EpochMs): Sight {
-  if (sight.held.length === 0) return { view, held: sight.held };
-  let current = view;
-  const rest: HeldUpdate[] = [];
-  for (const held of sight.held) {
-    if (held.update.version === current.version + 1) current = patched(current, held, now);
-    else if (held.update.version > current.version) rest.push(held);
-  }
-  if (rest.length === 0) return { view: current, held: [] };
-  return { view: current, held: rest, holdUntil: (now + HOLD_MS) as EpochMs };
+/** With another view; what was held at or below it is done with. */
+function seeing({ held, buried }: Sight, view: ShadowView, now: EpochMs): Sight {
+  const rest = held.length === 0 ? held : held.filter(({ update }) => update.version > view.version);
+  const before = buried === undefined ? {} : { buried };
+  if (rest.length === 0) return { view, held: rest, ...before };
+  return { view, held: rest, holdUntil: (now + HOLD_MS) as EpochMs, ...before };
 }
 
 function patched(view: ShadowView, { update, source }: HeldUpdate, now: EpochMs): ShadowView {

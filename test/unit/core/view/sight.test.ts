@@ -9,6 +9,7 @@ import {
   newIncarnation,
   NOTHING_SEEN,
   seeAccepted,
+  seeHeld,
   seeSnapshot,
   type AcceptedUpdate,
   type ReadShadow,
@@ -18,8 +19,10 @@ import { absentView, foreignSource, markAt, sourceOf } from '../../../../src/cor
 import { accepted, at, field, HEATER, sightAfter, T0 } from '../../../support/command-fixtures.ts';
 
 const place = { ref: HEATER, now: T0 };
-const see = (sight: Sight, update: AcceptedUpdate) =>
-  seeAccepted(sight, { update, source: () => foreignSource(update.clientToken) }, place);
+const see = (before: Sight, update: AcceptedUpdate) => {
+  const { sight, seen } = seeAccepted(before, { update, source: () => foreignSource(update.clientToken) }, place);
+  return { sight: throughHeld(sight), seen };
+};
 const snapshot = (version: number, state: ReadShadow['state'], stamp = 1): ReadShadow => ({
   version,
   state,
@@ -28,6 +31,11 @@ const snapshot = (version: number, state: ReadShadow['state'], stamp = 1): ReadS
     ...(state.reported === undefined ? {} : { reported: stamped(state.reported, stamp) }),
   },
 });
+
+function throughHeld(sight: Sight): Sight {
+  const next = seeHeld(sight, T0);
+  return next === undefined ? sight : throughHeld(next);
+}
 
 function stamped(section: JsonObject, timestamp: number): JsonObject {
   return Object.fromEntries(Object.keys(section).map((key) => [key, { timestamp }]));
@@ -98,10 +106,24 @@ test('a leaf that a snapshot shows unchanged, stamp included, keeps its author; 
   expect(markAt(view?.marks.desired, field('/b'))).toEqual([9, 4, '']);
 });
 
-test('a new incarnation forgets everything but that it is a new one', () => {
+test('what was held is taken up one version after the other', () => {
+  const known = sightAfter([accepted(1, { desired: { a: 1 } })]);
+  const held = see(see(known, accepted(4, { reported: { a: 4 } })).sight, accepted(3, { reported: { a: 3 } })).sight;
+  const update = accepted(2, { reported: { a: 2 } });
+
+  const second = seeAccepted(held, { update, source: () => '' }, place).sight;
+  const third = seeHeld(second, T0);
+
+  expect(second.view).toMatchObject({ version: 2, state: { reported: { a: 2 } } });
+  expect(third?.view).toMatchObject({ version: 3, state: { reported: { a: 3 } } });
+  expect(third).toBeDefined();
+  expect(third === undefined ? undefined : seeHeld(third, T0)).toMatchObject({ view: { version: 4 }, held: [] });
+});
+
+test('a new incarnation forgets everything but that it is a new one, and how far the old one got', () => {
   const known = see(sightAfter([accepted(1, { desired: { a: 1 } })]), accepted(9, {})).sight;
 
-  expect(newIncarnation(known, place)).toEqual({ view: absentView(HEATER, 2, T0), held: [] });
+  expect(newIncarnation(known, place)).toEqual({ view: absentView(HEATER, 2, T0), held: [], buried: 1 });
 });
 
 test('keys of the prototype are ordinary keys', () => {

@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest';
+import type { DeskEvent } from '../../src/core/desk/desk.ts';
+import { DeskWorld } from '../support/desk-world.ts';
+
+/** What the simulation found where messages overtake each other, as small as it could be made. */
+
+/** A desk whose device does what it should, with the first command seen through. */
+function settledWorld(): DeskWorld {
+  const world = new DeskWorld();
+  world.link(true);
+  world.create({ a: 1 });
+  world.deliverAll();
+  world.act('obeys');
+  world.deliverAll();
+  return world;
+}
+
+const statusOf = (world: DeskWorld): unknown => [...world.stored.values()].at(-1);
+
+function taken(world: DeskWorld): DeskEvent {
+  const event = world.mail.shift();
+  if (event === undefined) throw new Error('nothing was said');
+  return event;
+}
+
+test('seed 35117: a write whose answer comes after its deletion went with that life, whatever is claimed in the next', () => {
+  const world = settledWorld();
+  world.create({ a: 2 });
+  const late = taken(world);
+  const version = world.record?.document.version ?? 0;
+  world.delete();
+  world.deliverAll();
+  // A report from before the deletion creates the shadow anew, with a claim that was true of the life before.
+  const state = { reported: { a: 2, reconciler: { version } } };
+  world.send({ type: 'read', read: { version: version + 2, timestamp: 1, state, metadata: {} } });
+  world.send(late);
+  expect(world.desk.sight.view).toMatchObject({ incarnation: 2, version: version + 2 });
+  expect(statusOf(world)).toMatchObject({
+    status: 'superseded',
+    incarnation: 1,
+    fields: [{ state: { outcome: 'superseded', by: { kind: 'deleted' } } }],
+  });
+});
+
+test('a write that lands in the next life of the shadow, with its version continued, belongs to that one', () => {
+  const world = settledWorld();
+  world.create({ a: 2 });
+  const late = taken(world);
+  if (late.type !== 'accepted') throw new Error('it was accepted');
+  const { version } = late.update;
+  world.send({ type: 'deleted', version });
+  world.send({ type: 'accepted', update: { ...late.update, version: version + 1 } });
+  expect(statusOf(world)).toMatchObject({ status: 'sent', incarnation: 2, version: version + 1 });
+});
+
+test('seeds 38031 and 38561: what the device showed counts, although later messages were heard of first', () => {
+  const world = settledWorld();
+  const before = world.desk.sight.view?.version ?? 0;
+  world.create({ a: 2 });
+  const first = taken(world);
+  world.act('obeys');
+  world.deliverAll();
+  // An earlier report comes a second time, and takes the claim back.
+  const again = { version: before + 3, state: { reported: { reconciler: { version: before } } }, metadata: {} };
+  world.send({ type: 'accepted', update: { ...again, timestamp: 1 } });
+  expect(world.desk.sight.view?.version).toBe(before);
+  world.send(first);
+  expect(world.desk.sight.view?.version).toBe(before + 3);
+  expect(statusOf(world)).toMatchObject({ status: 'succeeded' });
+});
