@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import type { DeskEvent } from '../../src/core/desk/desk.ts';
+import type { FieldPointer } from '../../src/core/brand.ts';
+import { DESK_SETTINGS, type DeskEvent } from '../../src/core/desk/desk.ts';
+import { markAt, sourceOf } from '../../src/core/view/view.ts';
 import { DeskWorld } from '../support/desk-world.ts';
 
 /** What the simulation found where messages overtake each other, as small as it could be made. */
@@ -67,4 +69,33 @@ test('seeds 38031 and 38561: what the device showed counts, although later messa
   world.send(first);
   expect(world.desk.sight.view?.version).toBe(before + 3);
   expect(statusOf(world)).toMatchObject({ status: 'succeeded' });
+});
+
+test('seed 6041: a write that is answered with 500 is looked for, and found where it landed all the same', () => {
+  const world = settledWorld();
+  world.create({ b: 5 });
+  const stored = taken(world);
+  const [write] = world.desk.writes.values();
+  if (write === undefined) throw new Error('it is under way');
+  world.send({ type: 'rejected', writeId: write.id, code: 500, message: '' });
+  world.advance(DESK_SETTINGS.backoffMsMax);
+  world.deliverAll();
+  expect(statusOf(world)).toMatchObject({ status: 'sent', versionFrom: 'get' });
+  // Its other answer, when it is no longer waited for.
+  world.send(stored);
+  world.heal();
+  expect(statusOf(world)).toMatchObject({ status: 'succeeded' });
+  expect(world.record?.document.state.desired).toEqual({ a: 1, b: 5 });
+});
+
+test('a write that the service handles twice stays ours', () => {
+  const world = settledWorld();
+  world.create({ a: 2 }, { applyWithinMs: 10_000 });
+  const first = taken(world);
+  if (first.type !== 'accepted') throw new Error('it was accepted');
+  world.send(first);
+  world.send({ type: 'accepted', update: { ...first.update, version: first.update.version + 1 } });
+  const mark = markAt(world.desk.sight.view?.marks.desired, '/a' as FieldPointer);
+  const [id] = [...world.stored.keys()].slice(-1);
+  expect(mark === undefined ? undefined : sourceOf(mark)).toMatchObject({ kind: 'command', commandId: id });
 });

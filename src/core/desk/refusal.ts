@@ -3,12 +3,18 @@ import { later, need } from './asking.ts';
 import type { LaneTask } from './desk.ts';
 import type { Draft } from './draft.ts';
 import { releaseEnded } from './landing.ts';
-import { keepGuard } from './lane.ts';
+import { keepGuard, loseTrack } from './lane.ts';
 
 /** The service said no. */
 export function onRejected(draft: Draft, refused: Write, { code, message }: { code: number; message: string }): void {
   const { lane } = draft.desk;
   const current = lane !== undefined && lane.stage !== 'reading' && lane.write.id === refused.id ? lane : undefined;
+  if (code >= 500 && current !== undefined) {
+    // It failed somewhere inside: whether the write was stored by then, or will be, only a snapshot can tell (seed 6041).
+    pause(draft, 'service_unavailable');
+    loseTrack(draft, refused);
+    return;
+  }
   draft.setWrite({ ...refused, state: 'rejected' });
   releaseEnded(draft, refused);
   if (current !== undefined) draft.clearLane();
@@ -16,11 +22,12 @@ export function onRejected(draft: Draft, refused: Write, { code, message }: { co
     if (current !== undefined) conflicted(draft, current, refused);
     return;
   }
-  if (code === 429 || code >= 500) {
-    pause(draft, code === 429 ? 'throttled' : 'service_unavailable');
+  if (code === 429) {
+    pause(draft, 'throttled');
     if (current !== undefined) keepGuard(draft, current);
     return;
   }
+  if (code >= 500) return;
   refuse(draft, refused, { code, message });
 }
 

@@ -1,4 +1,4 @@
-import type { FieldPointer } from '../brand.ts';
+import type { FieldPointer, WriteId } from '../brand.ts';
 import { isOpenCommand } from '../command/clocks.ts';
 import type { Command } from '../command/command.ts';
 import { isTakenOver } from '../command/ending.ts';
@@ -35,7 +35,7 @@ export function onAccepted(draft: Draft, update: AcceptedUpdate): void {
     look(draft, false);
     return;
   }
-  const source = write === undefined ? () => foreignSource(update.clientToken) : sourceFor(draft, write);
+  const source = sourceFor(draft, update);
   const before = draft.desk.sight.view;
   const seenBefore = before !== undefined && update.version <= before.version;
   if (write !== undefined)
@@ -162,20 +162,29 @@ function setWord(draft: Draft, reported: JsonObject | undefined): void {
   draft.desk.word = draft.context.readWord(reported, draft.desk.sight.view);
 }
 
-/** By leaf, the youngest command of the write that asks for it. */
-function sourceFor(draft: Draft, write: Write): (field: FieldPointer) => string {
+/**
+ * By leaf, the youngest command of the write that asks for it: also of one that was given up, and landed in spite of what
+ * its answer or a snapshot said.
+ */
+function sourceFor(draft: Draft, { clientToken }: AcceptedUpdate): (field: FieldPointer) => string {
+  const id = writeIdOf(clientToken);
+  if (id === undefined) return () => foreignSource(clientToken);
   const owners = new Map<FieldPointer, Command>();
   let youngest: Command | undefined;
-  for (const id of write.commandIds) {
-    const command = draft.command(id);
-    if (command === undefined) continue;
+  for (const command of carriedBy(draft, id)) {
     youngest = command;
     for (const { field } of command.fields) owners.set(field, command);
   }
   return (field) => {
     const owner = owners.get(field) ?? youngest;
-    return owner === undefined ? foreignSource(write.id) : commandSource(owner);
+    return owner === undefined ? foreignSource(clientToken) : commandSource(owner);
   };
+}
+
+function carriedBy(draft: Draft, id: WriteId): Command[] {
+  const write = draft.write(id);
+  if (write !== undefined) return write.commandIds.flatMap((commandId) => draft.command(commandId) ?? []);
+  return [...draft.desk.commands.values()].filter(({ writeId }) => writeId === id);
 }
 
 function touchedBy(update: AcceptedUpdate): FieldPointer[] | undefined {
