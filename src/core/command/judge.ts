@@ -82,13 +82,15 @@ function judgeField(field: CommandField, command: Command, { view, word, model }
 
 /**
  * Case (b): a plain device. The value came in an update above the command's version; where only a `get` shows it, its
- * stamp is not older than that of the command's write.
+ * stamp is not older than that of the command's write. Both must have one: an empty array has none (R73, seed 43683).
  */
 function isFresh(field: FieldPointer, command: Command, view: ShadowView): boolean {
   const mark = markAt(view.marks.reported, field);
   if (mark === undefined) return false;
   const [stamp, version] = mark;
-  return version > 0 ? version > (command.version ?? Infinity) : stamp >= (command.stamp ?? Infinity);
+  if (version > 0) return version > (command.version ?? Infinity);
+  const asked = command.stamp ?? 0;
+  return asked > 0 && stamp >= asked;
 }
 
 /** The version at which somebody else made desired differ from what the command asks; undefined while it stands. */

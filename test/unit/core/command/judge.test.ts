@@ -306,6 +306,20 @@ test.each([
   expect(findings.fields.map(({ state }) => state.outcome)).toEqual(outcome === undefined ? [] : [outcome]);
 });
 
+test('seed 43683: an empty array that only a get shows proves nothing, for neither it nor the wish carries a stamp', () => {
+  const read: ReadShadow = {
+    version: 9,
+    state: { desired: { zones: [] }, reported: { zones: [] } },
+    metadata: { desired: { zones: [] }, reported: { zones: [] } },
+  };
+  const place = { ref: HEATER, now: T0 };
+  const view = seeSnapshot({ view: absentView(HEATER, 1, T0), held: [] }, read, place).sight.view as ShadowView;
+
+  const command = aCommand({ zones: [] }, { ...SENT, versionFrom: 'get', stamp: 0 });
+
+  expect(judge(command, { view, model: NO_MODEL }).fields).toEqual([]);
+});
+
 test('judging twice says nothing new: it is level-triggered', () => {
   const view = sightAfter([BEFORE, wrote({ targetC: 22 })]).view as ShadowView;
   const said = word(2, { '/targetC': { outcome: 'retrying', code: 'busy' } });
