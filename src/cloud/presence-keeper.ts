@@ -53,11 +53,18 @@ export class PresenceKeeper {
     return { ...this.#counts };
   }
 
-  /** We hear nothing for a while: who comes or goes now tells nobody. */
+  /** We hear nothing for a while: who comes or goes now tells nobody. Who was about to be missed may be back, or not. */
   deaf(): void {
-    for (const [thingName, track] of this.#tracks) {
-      const { doubt: _, ...rest } = track;
-      this.#trust(thingName, rest);
+    const now = this.#time.now();
+    for (const [thingName, { doubt, ...rest }] of this.#tracks) {
+      const { shown } = rest;
+      if (doubt === undefined || shown.state !== 'online') {
+        this.#trust(thingName, rest);
+        continue;
+      }
+      const { detail: _, ...known } = shown;
+      this.#trust(thingName, { ...rest, shown: { ...known, state: 'unknown', since: now, source: 'none' } });
+      this.#onChange(this.get(thingName));
     }
   }
 
