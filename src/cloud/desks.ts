@@ -304,11 +304,21 @@ export class Desks {
     const stored: Settle = (result) => {
       if (result.ok)
         for (const effect of step.effects) if (effect.type === 'publish') this.#requests.publish(entry, effect.write);
-      if (!result.ok && refusable && event.type === 'create') this.#takeBack(entry, event.command.id, step);
+      if (event.type === 'create') this.#created(entry, event.command.id, step, { ok: result.ok, refusable });
       settle?.(result.ok ? ok(step.changes) : result);
     };
     if (commit === undefined) recorder.commit(changes, stored, { refusable });
     else commit(changes, stored);
+  }
+
+  #created(
+    entry: DeskEntry,
+    id: CommandId,
+    step: DeskStep,
+    { ok: stored, refusable }: { ok: boolean; refusable: boolean },
+  ): void {
+    if (!stored && refusable) this.#takeBack(entry, id, step);
+    else if (stored && entry.desk?.unsure.has(id) === true) this.#run(entry, { type: 'stored', id });
   }
 
   /**

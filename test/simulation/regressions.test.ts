@@ -12,7 +12,7 @@ import { Engine } from '../../src/cloud/engine.ts';
 import { aWish, got } from '../support/cloud.ts';
 import { DeskWorld } from '../support/desk-world.ts';
 import { RecordingTransport } from '../support/recording-transport.ts';
-import type { EpochMs, FieldPointer, MonotonicMs, WriteId } from '../../src/core/brand.ts';
+import type { CommandId, EpochMs, FieldPointer, MonotonicMs, WriteId } from '../../src/core/brand.ts';
 import { nextDirect, resumeDirect } from '../../src/core/direct/device-next.ts';
 import { DEFAULT_DIRECT_LIMITS, type CommandFacts } from '../../src/core/direct/device-state.ts';
 import type { DirectRequest } from '../../src/core/direct/messages.ts';
@@ -74,6 +74,41 @@ describe('a create that the ledger refuses', () => {
       command(1, 60_500, { fanSpeed: 3 }),
     ];
     expect(await violationsOf(planWith(steps))).toEqual([]);
+  });
+});
+
+describe('seed 43183: a create whose storing is under way', () => {
+  /** Two wishes for one field wait for the first snapshot. */
+  function waiting(): DeskWorld {
+    const world = new DeskWorld();
+    world.link(true);
+    world.create({ a: 1 });
+    world.create({ a: 2 }, {}, { stored: false });
+    return world;
+  }
+  const younger = (world: DeskWorld) => [...world.desk.commands.keys()].at(-1) as CommandId;
+
+  test('overwrites nobody who waits before it, for it may never have been', () => {
+    const world = waiting();
+    const id = younger(world);
+    world.deliverAll();
+    world.send({ type: 'uncreate', id });
+    world.heal();
+    expect(world.record?.document.state.desired).toEqual({ a: 1 });
+    expect([...world.stored.values()][0]).toMatchObject({ status: 'succeeded' });
+  });
+
+  test('overwrites him once it is stored', () => {
+    const world = waiting();
+    const id = younger(world);
+    world.send({ type: 'stored', id });
+    world.deliverAll();
+    world.heal();
+    expect(world.record?.document.state.desired).toEqual({ a: 2 });
+    expect([...world.stored.values()][0]).toMatchObject({
+      status: 'superseded',
+      fields: [{ state: { by: { kind: 'command', commandId: id } } }],
+    });
   });
 });
 

@@ -50,10 +50,13 @@ export class DeskWorld {
     this.desk = openDesk(HEATER, { open: [], ended: [], writes: [] }, presence('unknown'));
   }
 
-  create(patch: JsonObject, more: Partial<Wish> = {}): void {
+  /** `stored: false`: whether the ledger takes it is not known yet. */
+  create(patch: JsonObject, more: Partial<Wish> = {}, { stored = true }: { stored?: boolean } = {}): void {
     const wish: Wish = { id: commandId((this.#ids += 1)), ref: HEATER, patch, author: 'anna', ...more };
     const made = newCommand(wish, { now: this.now, model: NO_MODEL });
-    if (made.ok) this.send({ type: 'create', command: made.value });
+    if (!made.ok) return;
+    this.send({ type: 'create', command: made.value });
+    if (stored) this.send({ type: 'stored', id: made.value.id });
   }
 
   send(event: DeskEvent): void {

@@ -40,6 +40,8 @@ export interface Desk {
   readonly asking: Asking;
   /** Overdue commands, with the number of the first `get` whose answer may end them. */
   readonly overdue: ReadonlyMap<CommandId, number>;
+  /** Waiting, and not known to be stored: if that fails they never were, so that nothing of theirs is written yet. */
+  readonly unsure: ReadonlySet<CommandId>;
   /** Commands that are written one by one, because a request that carried several was refused. */
   readonly alone: ReadonlySet<CommandId>;
   readonly nudge: { readonly at: EpochMs; readonly count: number } | undefined;
@@ -102,6 +104,8 @@ export type DeskEvent =
   | { readonly type: 'create'; readonly command: Command; readonly detail?: JsonObject }
   /** The commit that held the command failed; it never was. */
   | { readonly type: 'uncreate'; readonly id: CommandId }
+  /** Its creation is durable. */
+  | { readonly type: 'stored'; readonly id: CommandId }
   | { readonly type: 'accepted'; readonly update: AcceptedUpdate }
   | { readonly type: 'read'; readonly read: ReadShadow; readonly serial?: number }
   | { readonly type: 'absent'; readonly serial: number }

@@ -25,6 +25,8 @@ export class Draft {
   readonly #effects: DeskEffect[] = [];
   /** Commands that reached their end in this step and whose `onEnd` has not been looked at. */
   readonly ended: CommandId[] = [];
+  /** The command that this step creates. */
+  added: CommandId | undefined;
   #forgotten: Map<CommandId, Command> | undefined;
   #touched: FieldPointer[] | undefined = [];
   #urgent = false;
@@ -50,6 +52,7 @@ export class Draft {
   }
 
   add(command: Command, line: Remark): void {
+    this.added = command.id;
     this.#setCommand(command);
     this.#write(command, line, []);
     this.#urgent = true;

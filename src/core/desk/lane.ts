@@ -101,12 +101,15 @@ type Work =
 
 /** New wishes first: they may overwrite what would have to be restored. */
 function findWork(draft: Draft): Work | undefined {
+  const { unsure } = draft.desk;
   const queued: Command[] = [];
+  let waits = false;
   let ending: Command | undefined;
   for (const command of draft.desk.commands.values()) {
     if (command.status === 'queued' && queued.length < MERGED_MAX) {
-      // Overdue ones wait for their end, not for their turn.
-      if (!draft.desk.overdue.has(command.id)) queued.push(command);
+      // Nobody overtakes one that is not known to be stored. Overdue ones wait for their end, not for their turn.
+      waits ||= unsure.has(command.id);
+      if (!waits && !draft.desk.overdue.has(command.id)) queued.push(command);
     } else if (
       ending === undefined &&
       !isOpenCommand(command) &&
@@ -123,7 +126,8 @@ function findWork(draft: Draft): Work | undefined {
 function beginWishes(draft: Draft, queued: readonly Command[], view: ShadowView): boolean {
   const [first] = queued;
   if (first === undefined) return false;
-  const wishes = mergeWishes(draft.desk.alone.has(first.id) ? [first] : untilAlone(draft, queued));
+  const together = draft.desk.alone.has(first.id) ? [first] : untilAlone(draft, queued);
+  const wishes = mergeWishes(together, draft.added);
   if (first.policy.ifVersion !== undefined) {
     const guard: Guard = { type: 'if_version', version: first.policy.ifVersion };
     // The view is as good as a read: the update carries its version, and a stale one ends in a 409.

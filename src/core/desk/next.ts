@@ -73,12 +73,13 @@ export function openDesk(ref: ShadowRef, kept: Kept, presence: Presence, asked =
       failures: 0,
     },
     overdue: NONE_OVERDUE,
-    alone: NONE_ALONE,
+    unsure: NONE,
+    alone: NONE,
   };
 }
 
 const NONE_OVERDUE: Desk['overdue'] = new Map();
-const NONE_ALONE: Desk['alone'] = new Set();
+const NONE: ReadonlySet<CommandId> = new Set();
 const NONE_LATE: Desk['asking']['late'] = [];
 
 const byId = (left: { readonly id: string }, right: { readonly id: string }): number => (left.id < right.id ? -1 : 1);
@@ -92,6 +93,7 @@ export function next(desk: Desk, event: DeskEvent, context: DeskContext): DeskSt
   happen(draft, event);
   // A request of ours went out: from now on its answer is waited for, and nothing else follows from that.
   if (event.type !== 'published' && event.type !== 'asked') follow(draft);
+  if (event.type === 'create') unlessWritten(draft, event.command.id);
   return draft.step();
 }
 
@@ -106,6 +108,10 @@ function happen(draft: Draft, event: DeskEvent): void {
       return;
     case 'uncreate':
       draft.forget(event.id);
+      nowSure(draft, event.id);
+      return;
+    case 'stored':
+      nowSure(draft, event.id);
       return;
     case 'accepted':
       onAccepted(draft, event.update);
@@ -265,6 +271,19 @@ function tidy(draft: Draft): void {
     if (provable && kept < ENDED_MAX) kept += 1;
     else draft.forget(command.id);
   }
+}
+
+/** Stored together with its write, it goes out with it or not at all; one that waits is written once it is stored. */
+function unlessWritten(draft: Draft, id: CommandId): void {
+  const command = draft.command(id);
+  if (command?.status === 'queued' && command.writeId === undefined) {
+    draft.desk.unsure = new Set([...draft.desk.unsure, id]);
+  }
+}
+
+function nowSure(draft: Draft, id: CommandId): void {
+  if (!draft.desk.unsure.has(id)) return;
+  draft.desk.unsure = new Set([...draft.desk.unsure].filter((other) => other !== id));
 }
 
 function hasOpen({ desk }: Draft): boolean {
