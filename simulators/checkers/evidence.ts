@@ -1,5 +1,5 @@
 import type { Command } from '../../src/core/command/command.ts';
-import { tokenOf } from '../../src/core/command/write.ts';
+import { tokenOf, type WritePurpose } from '../../src/core/command/write.ts';
 import { member } from '../../src/core/json/json.ts';
 import { modelEqual } from '../../src/core/model/model-equal.ts';
 import { shadowKey } from '../../src/core/shadow/shadow-ref.ts';
@@ -10,13 +10,17 @@ import { bringsReported, claimOf, desiredOf, reportedOf, type Revision } from '.
  * What the device itself had shown of a command by an instant, judged by DESIGN.md section 3 from the service's history:
  * the fields for which there is no evidence. Undefined: the command's version is unknown to the service. `noop`: also
  * what a plain device need not repeat, which the watcher may but need not take for an answer. `stoodUntilMs`: only what
- * still stood there then counts, for whoever judged by a snapshot.
+ * still stood there then counts, for whoever judged by a snapshot. `stands`: only what the document shows at that instant.
  */
 export function unproven(
   command: Command,
   byMs: number,
   context: CheckContext,
-  { noop, stoodUntilMs }: { readonly noop: boolean; readonly stoodUntilMs?: number },
+  {
+    noop,
+    stoodUntilMs,
+    stands = false,
+  }: { readonly noop: boolean; readonly stoodUntilMs?: number; readonly stands?: boolean },
 ): readonly string[] | undefined {
   const key = shadowKey(command.ref);
   const revisions = context.history.of(key);
@@ -38,7 +42,7 @@ export function unproven(
     const shows = (revision: Revision): boolean =>
       modelEqual({ desired, reported: reportedOf(revision, field), annotations });
     const proven = later.some((revision, index) => {
-      if (!shows(revision)) return false;
+      if (!shows(revision) || (stands && index < later.length - 1)) return false;
       const after = stoodUntilMs === undefined ? [] : life.slice(index + 1).filter(({ atMs }) => atMs <= stoodUntilMs);
       if (!after.every(shows)) return false;
       const claim = claimOf(revision);
@@ -65,7 +69,31 @@ export function unproven(
 export function writtenAt(command: Command, { history }: Pick<CheckContext, 'history'>): number {
   const key = shadowKey(command.ref);
   const token = command.writeId === undefined ? undefined : tokenOf(command.writeId);
-  const byToken = history.of(key).findIndex(({ body }) => body !== undefined && member(body, 'clientToken') === token);
+  const byToken = history.of(key).findIndex((revision) => tokenIn(revision) === token);
   if (token !== undefined && byToken >= 0) return byToken;
   return command.version === undefined ? -1 : history.indexOf(key, command.version);
+}
+
+/** Whether a write of ours for this command brought the revision, the newest one or an earlier attempt. */
+export function isOwn(
+  revision: Revision,
+  { id }: Pick<Command, 'id'>,
+  { durableWrite }: Pick<CheckContext, 'durableWrite'>,
+): boolean {
+  const token = tokenIn(revision);
+  return token !== undefined && durableWrite(token)?.commandIds.includes(id) === true;
+}
+
+/** What a write of ours was for that brought the revision. */
+export function purposeOf(
+  revision: Revision,
+  { durableWrite }: Pick<CheckContext, 'durableWrite'>,
+): WritePurpose | undefined {
+  const token = tokenIn(revision);
+  return token === undefined ? undefined : durableWrite(token)?.purpose;
+}
+
+function tokenIn({ body }: Revision): string | undefined {
+  const token = body === undefined ? undefined : member(body, 'clientToken');
+  return typeof token === 'string' ? token : undefined;
 }
