@@ -1,5 +1,6 @@
 import type { DriftCause, DriftEntry, IgnoreRule } from '../../core/drift/drift.ts';
 import { shadowKey } from '../../core/shadow/shadow-ref.ts';
+import type { Page } from '../../ports/ledger.ts';
 import type { DriftFacts } from '../../report/drift-row.ts';
 import { compact, instant, type PageView, type ShadowRefView } from './parts.ts';
 
@@ -61,7 +62,6 @@ export interface IgnoreRuleView {
   readonly expiresAt?: string;
 }
 
-/** Member by member: a page has many rows, and objects that are spread and picked apart cost as much as its query. */
 export function driftView(entry: DriftEntry): DriftView {
   const { ref, acknowledged } = entry;
   return compact({
@@ -85,6 +85,24 @@ export function driftView(entry: DriftEntry): DriftView {
     version: entry.version,
     seenAt: instant(entry.seenAt),
   });
+}
+
+const texts = new WeakMap<DriftEntry, string>();
+
+/** The view as JSON, printed once per entry: a list is asked for again and again while few of its rows change. */
+export function driftText(entry: DriftEntry): string {
+  const known = texts.get(entry);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(driftView(entry));
+  texts.set(entry, text);
+  return text;
+}
+
+/** A `DriftPageView` as JSON, put together from what is printed already. */
+export function driftPageText({ items, next }: Page<DriftEntry>, counts?: DriftPageView['counts']): string {
+  const before = counts === undefined ? '' : `"counts":${JSON.stringify(counts)},`;
+  const after = next === undefined ? '' : `,"next":${JSON.stringify(next)}`;
+  return `{${before}"items":[${items.map(driftText).join(',')}]${after}}`;
 }
 
 export function ignoreRuleView({ createdAt, expiresAt, ...rule }: IgnoreRule): IgnoreRuleView {
