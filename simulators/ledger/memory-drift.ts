@@ -69,7 +69,7 @@ export function overviewOf(
 function driftMatching(shelves: Iterable<Shelf>, filter: DriftFilter): DriftEntry[] {
   return [...shelves]
     .flatMap(({ drift }) => [...drift.values()])
-    .filter(({ ref, field, cause, author, firstSeenAt }) => {
+    .filter(({ ref, field, cause, author, firstSeenAt, ignoredBy }) => {
       if (filter.thingName !== undefined && ref.thingName !== filter.thingName) return false;
       if (filter.thingPrefix !== undefined && !ref.thingName.startsWith(filter.thingPrefix)) return false;
       if (!fitsPattern({ pattern: filter.thingPattern ?? '*', text: ref.thingName })) return false;
@@ -79,6 +79,7 @@ function driftMatching(shelves: Iterable<Shelf>, filter: DriftFilter): DriftEntr
       if (filter.field !== undefined && field !== filter.field) return false;
       if (filter.causes !== undefined && !filter.causes.includes(cause)) return false;
       if (filter.author !== undefined && author !== filter.author) return false;
+      if (filter.ruleId !== undefined && ignoredBy?.ruleId !== filter.ruleId) return false;
       return filter.firstSeenBefore === undefined || firstSeenAt < filter.firstSeenBefore;
     });
 }

@@ -90,6 +90,8 @@ export interface DriftFilter {
   readonly cause?: string;
   readonly author?: string;
   readonly olderThanMs?: number;
+  /** Only what this ignore rule leaves out of the report. */
+  readonly rule?: string;
   readonly includeIgnored?: boolean;
   readonly includeAcknowledged?: boolean;
   readonly sort?: 'oldest' | 'newest' | 'thing' | 'flaps';

@@ -67,8 +67,8 @@ export interface Cloud {
   /** The fleet in numbers; with a scope only what the caller may look at. */
   overview(scope?: Scope): Promise<Result<FleetOverview>>;
   acknowledgeDrift(target: DriftTarget, by: Actor, reason?: string): Promise<Result<DriftEntry>>;
-  ignoreRules(): Promise<Result<readonly IgnoreRule[]>>;
-  addIgnoreRule(rule: NewIgnoreRule): Promise<Result<IgnoreRule>>;
+  ignoreRules(): Promise<Result<readonly CountedRule[]>>;
+  addIgnoreRule(rule: NewIgnoreRule): Promise<Result<CountedRule>>;
   removeIgnoreRule(id: string, by: Actor): Promise<Result<void>>;
 
   /** Stored events after a sequence, to resume a stream. */
@@ -268,6 +268,12 @@ export interface NewIgnoreRule {
   readonly reason: string;
   readonly by: Actor;
   readonly expiresAt?: EpochMs;
+}
+
+/** A rule, and how many entries it leaves out of the report just now. */
+export interface CountedRule {
+  readonly rule: IgnoreRule;
+  readonly hides: number;
 }
 
 /** `ready`: commands are accepted and will be judged. Each part degrades alone (D24). */

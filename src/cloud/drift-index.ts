@@ -16,7 +16,7 @@ import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
 import type { Cancel, Clock } from '../ports/clock.ts';
 import type { CommitReceipt, Ledger, LedgerChange } from '../ports/ledger.ts';
 import type { Metrics } from '../ports/metrics.ts';
-import type { NewIgnoreRule } from './cloud.ts';
+import type { CountedRule, NewIgnoreRule } from './cloud.ts';
 import type { DeskEntry } from './desk-entry.ts';
 import type { Ids } from './ids.ts';
 import type { Recorder } from './recorder.ts';
@@ -57,8 +57,25 @@ export class DriftIndex {
     this.#expiry?.();
   }
 
-  rules(): readonly IgnoreRule[] {
-    return this.#rules;
+  async countedRules(): Promise<Result<readonly CountedRule[]>> {
+    const counted: CountedRule[] = [];
+    for (const rule of this.#rules) {
+      const each = await this.#counted(rule);
+      if (!each.ok) return each;
+      counted.push(each.value);
+    }
+    return ok(counted);
+  }
+
+  /** Looks only where the rule can hide something. */
+  async #counted(rule: IgnoreRule): Promise<Result<CountedRule>> {
+    const { id, thing } = rule;
+    const where = thing.endsWith('*')
+      ? { thingPrefix: thing.slice(0, -1) }
+      : { thingName: thing as ShadowRef['thingName'] };
+    const all = { includeIgnored: true, includeAcknowledged: true };
+    const counts = await this.#options.ledger.driftCounts({ ...where, ...all, ruleId: id });
+    return counts.ok ? ok({ rule, hides: counts.value.fields }) : counts;
   }
 
   /** All there is to know of its drift is in the view and in the ledger. */
@@ -103,7 +120,7 @@ export class DriftIndex {
     return stored.ok ? ok(step.changed.get(field) ?? known) : stored;
   }
 
-  async addRule(request: NewIgnoreRule): Promise<Result<IgnoreRule>> {
+  async addRule(request: NewIgnoreRule): Promise<Result<CountedRule>> {
     const { by, ...rest } = request;
     const now = this.#options.time.now();
     const flaw = ruleFlaw(request, now);
@@ -112,7 +129,7 @@ export class DriftIndex {
     const stored = await this.#commit([{ type: 'ignore_rule', rule }]);
     if (!stored.ok) return stored;
     await this.#use([...this.#rules, rule]);
-    return ok(rule);
+    return this.#counted(rule);
   }
 
   async removeRule(id: string): Promise<Result<void>> {

@@ -5,7 +5,7 @@ import type { TimelineEntry } from '../core/command/command.ts';
 import type { AnyCommand } from '../core/direct/direct-command.ts';
 import { DIRECT_SETTINGS } from '../core/direct/direct-desk.ts';
 import { DESK_SETTINGS, type Desk, type DeskStep } from '../core/desk/desk.ts';
-import type { DriftEntry, IgnoreRule } from '../core/drift/drift.ts';
+import type { DriftEntry } from '../core/drift/drift.ts';
 import { PRESENCE_SETTINGS } from '../core/presence/track.ts';
 import { problem } from '../core/problem.ts';
 import { done, fail, ok, type Result } from '../core/result.ts';
@@ -38,6 +38,7 @@ import type {
   CreatedMany,
   DriftTarget,
   Explanation,
+  CountedRule,
   NewIgnoreRule,
   ShadowExplanation,
   ShadowReport,
@@ -300,11 +301,11 @@ export class Engine implements Cloud {
     return this.#drift.acknowledge(entry, target.field, { by: by.name, ...(reason === undefined ? {} : { reason }) });
   }
 
-  async ignoreRules(): Promise<Result<readonly IgnoreRule[]>> {
-    return ok(this.#drift.rules());
+  async ignoreRules(): Promise<Result<readonly CountedRule[]>> {
+    return this.#drift.countedRules();
   }
 
-  async addIgnoreRule(rule: NewIgnoreRule): Promise<Result<IgnoreRule>> {
+  async addIgnoreRule(rule: NewIgnoreRule): Promise<Result<CountedRule>> {
     return this.#drift.addRule(rule);
   }
 

@@ -262,6 +262,10 @@ export const driftQuery = z.strictObject({
   field: field.optional(),
   cause: listOf<DriftCause>(DRIFT_CAUSES).optional(),
   author: line(128).optional(),
+  rule: line(64).optional().meta({
+    description:
+      'only what this ignore rule leaves out of the report, acknowledged or not; `model`: what models leave out',
+  }),
   firstSeenBefore: instant.optional(),
   olderThanMs: number({ min: 0, max: 10 * 366 * 86_400_000 })
     .optional()

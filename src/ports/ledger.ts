@@ -182,6 +182,8 @@ export interface DriftFilter {
   readonly author?: string;
   /** Only entries first seen before this instant. */
   readonly firstSeenBefore?: EpochMs;
+  /** Only entries that this ignore rule covers; they are listed with `includeIgnored`. */
+  readonly ruleId?: string;
   /** Default false: entries that an ignore rule covers are counted, not listed. */
   readonly includeIgnored?: boolean;
   /** Default false. */

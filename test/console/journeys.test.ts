@@ -241,6 +241,10 @@ describe.skipIf(!hasChromium)(`the console in Chromium (${CHROMIUM_HINT})`, () =
     const row = page.getByRole('row', { name: new RegExp(name) });
     await row.getByText('off until spring').waitFor();
     await row.getByText('in 6 d').waitFor();
+    await row.getByRole('link', { name: '1 field' }).click();
+    await page.getByText('Only what one ignore rule leaves out').waitFor();
+    expect(await page.getByRole('link', { name: /^heater-/ }).allInnerTexts()).toEqual([name]);
+    await page.goBack();
     await row.getByRole('button', { name: 'Remove' }).click();
     await page.getByRole('button', { name: 'Remove the rule' }).click();
     await row.waitFor({ state: 'detached' });

@@ -620,6 +620,10 @@ export function describeLedger(name: string, open: () => Promise<LedgerUnderTest
         { filter: { causes: [] }, count: 0 },
         { filter: { author: 'ops' }, count: 1 },
         { filter: { firstSeenBefore: at(20) }, count: 1 },
+        { filter: { ruleId: 'r', includeIgnored: true }, count: 1 },
+        { filter: { ruleId: 'r', includeIgnored: true, thingPrefix: 'heater-' }, count: 0 },
+        { filter: { ruleId: 'other', includeIgnored: true }, count: 0 },
+        { filter: { ruleId: 'r' }, count: 0 },
       ])('with $filter lists and counts $count', async ({ filter, count }) => {
         for (const sort of ['oldest', 'newest', 'thing', 'flaps'] as const) {
           for (const limit of [1, 2, 100]) {

@@ -98,14 +98,18 @@ describe('drift that somebody knows of', () => {
     await eventually(async () => (await counts())?.fields === 1);
     expect((await world.run('ignore', 'add', 'room-*', '/fan*')).code).toBe(2); // no reason, no rule
     const added = await world.run('ignore', 'add', 'room-*', '/fan*', '--reason', 'old fans', '--expires-in', '90d');
-    expect([added.code, added.stdout]).toEqual([0, expect.stringMatching(/room-\* +any +\/fan\* +old fans +tester/)]);
+    expect([added.code, added.stdout]).toEqual([
+      0,
+      expect.stringMatching(/room-\* +any +\/fan\* +1 +old fans +tester/),
+    ]);
     await eventually(async () => (await counts())?.fields === 0);
     expect(await counts()).toMatchObject({ ignored: 1 });
     expect((await world.run('drift')).stderr).toContain('1 ignored by rule');
     const listed = await world.run('ignore', 'list');
     expect(listed.stderr).toContain('rules: 1; differing fields they leave out: 1');
     const [rule] = json<PageView<IgnoreRuleView>>(await world.run('ignore', 'list', '--json')).items;
-    expect(rule).toMatchObject({ reason: 'old fans', by: 'tester', expiresAt: expect.stringMatching(/Z$/) });
+    expect(rule).toMatchObject({ reason: 'old fans', by: 'tester', hides: 1, expiresAt: expect.stringMatching(/Z$/) });
+    expect((await world.run('drift', '--rule', rule?.id ?? '')).stdout).toMatch(/room-heater +\/fanSpeed/);
     expect((await world.run('ignore', 'remove', rule?.id ?? '')).code).toBe(0);
     expect((await world.run('ignore', 'remove', rule?.id ?? '')).code).toBe(4);
     await eventually(async () => (await counts())?.fields === 1);

@@ -79,7 +79,9 @@ test('an ignore rule hides drift from the list and counts it, until it is remove
 
   const by = { name: 'ben' };
   const rule = { thing: 'heat*', field: '/targetC', reason: 'known', by };
-  const { id } = got(await cloud.addIgnoreRule(rule));
+  const { rule: made, hides } = got(await cloud.addIgnoreRule(rule));
+  const { id } = made;
+  expect(hides).toBe(1);
   expect(await drift()).toEqual([]);
   expect(got(await cloud.driftCounts({}))).toMatchObject({ fields: 0, ignored: 1 });
   got(await cloud.removeIgnoreRule(id, by));
@@ -88,6 +90,25 @@ test('an ignore rule hides drift from the list and counts it, until it is remove
   got(await cloud.addIgnoreRule({ ...rule, expiresAt: (Date.now() + 200) as DriftEntry['firstSeenAt'] }));
   await eventually(async () => (await drift()).length === 1);
   expect(got(await cloud.driftCounts({}))).toMatchObject({ fields: 1, ignored: 0 });
+});
+
+test('every rule is counted for itself; what two rules cover counts for the older one', async () => {
+  await report({ targetC: 20, fan: 1 });
+  await app.desire('heater', { targetC: 21, fan: 2 });
+  await eventually(async () => (await drift()).length === 2);
+
+  const by = { name: 'ben' };
+  const rule = (thing: string, field: string) => cloud.addIgnoreRule({ thing, field, reason: 'known', by });
+  const fan = got(await rule('heater', '/fan')).rule;
+  const all = got(await rule('*', '/*')).rule;
+  got(await rule('pump-*', '*'));
+
+  const counts = async () => got(await cloud.ignoreRules()).map(({ hides }) => hides);
+  expect(await counts()).toEqual([1, 1, 0]);
+  const covered = await drift({ ruleId: all.id, includeIgnored: true });
+  expect(covered.map(({ field }) => field)).toEqual(['/targetC']);
+  got(await cloud.removeIgnoreRule(fan.id, by));
+  expect(await counts()).toEqual([2, 0]);
 });
 
 test('a command that fails leaves its refused field in the report with the code of the device', async () => {

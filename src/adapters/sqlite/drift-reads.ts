@@ -147,6 +147,9 @@ type Condition = readonly [sql: string, ...values: CursorValue[]];
 /** Sorts after every name that starts with the same letters: names are ASCII (R3). */
 const LAST = '\u{10FFFF}';
 
+/** Which rule it was stands in the body alone; the bodies of what no rule covers are not looked into. */
+const BY_RULE = "(ignored = 1 AND body ->> '$.ignoredBy.ruleId' = ?)";
+
 function matching(filter: DriftFilter): Condition[] {
   const where: Condition[] = [];
   if (filter.thingName !== undefined) where.push(['thing = ?', filter.thingName]);
@@ -163,6 +166,7 @@ function matching(filter: DriftFilter): Condition[] {
   }
   if (filter.author !== undefined) where.push(['author = ?', columnText(filter.author)]);
   if (filter.firstSeenBefore !== undefined) where.push(['first_seen_at < ?', filter.firstSeenBefore]);
+  if (filter.ruleId !== undefined) where.push([BY_RULE, filter.ruleId]);
   return where;
 }
 

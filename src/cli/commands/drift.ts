@@ -17,6 +17,7 @@ interface DriftOptions extends ServerOptions {
   readonly cause?: DriftCause;
   readonly author?: string;
   readonly olderThan?: number;
+  readonly rule?: string;
   readonly all?: boolean;
   readonly sort?: string;
   readonly limit?: number;
@@ -33,6 +34,7 @@ export function define(command: Command, cli: Cli): void {
     .addOption(new Option('--cause <cause>', 'with this cause').choices(DRIFT_CAUSES))
     .option('--author <name>', 'desired by this author')
     .option('--older-than <duration>', 'first seen longer ago than that', parsedBy(parseDuration))
+    .option('--rule <id>', 'only what this ignore rule leaves out of the report (ignore list)')
     .option('--all', 'with what is ignored or acknowledged')
     .addOption(new Option('--sort <order>', 'default oldest').choices(['oldest', 'newest', 'thing', 'flaps']))
     .option('--limit <n>', 'at most so many (default 50, at most 100)', parsedBy(parseCount))
@@ -59,7 +61,7 @@ export function define(command: Command, cli: Cli): void {
   );
 }
 
-function queryFrom({ thing, shadow, cause, author, olderThan, all, sort, limit, cursor }: DriftOptions) {
+function queryFrom({ thing, shadow, cause, author, olderThan, rule, all, sort, limit, cursor }: DriftOptions) {
   const prefix = thing?.endsWith('*') === true ? thing.slice(0, -1) : undefined;
   return {
     ...(prefix === undefined ? { thing } : prefix === '' ? {} : { thingPrefix: prefix }),
@@ -67,6 +69,7 @@ function queryFrom({ thing, shadow, cause, author, olderThan, all, sort, limit, 
     cause,
     author,
     firstSeenBefore: olderThan === undefined ? undefined : new Date(Date.now() - olderThan).toISOString(),
+    rule,
     includeIgnored: all,
     includeAcknowledged: all,
     sort,

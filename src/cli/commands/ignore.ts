@@ -53,7 +53,7 @@ export function define(command: Command, cli: Cli): void {
       const { items } = rules.value;
       if (cli.output.json) cli.output.dataJson(rules.value);
       else if (items.length > 0) cli.output.data(ruleTable(items, cli.output));
-      cli.output.talk(`rules: ${items.length}; differing fields they leave out: ${drift.value.counts?.ignored ?? 0}`);
+      cli.output.talk(summary(items, drift.value.counts?.ignored ?? 0));
       return ok(EXIT.ok);
     }),
   );
@@ -71,6 +71,13 @@ export function define(command: Command, cli: Cli): void {
     );
 }
 
+/** What is ignored and under no rule, models leave out by themselves. */
+function summary(rules: readonly IgnoreRuleView[], ignored: number): string {
+  const byRules = rules.reduce((sum, { hides }) => sum + hides, 0);
+  const byModels = ignored > byRules ? `; models leave out: ${ignored - byRules} (drift --rule model)` : '';
+  return `rules: ${rules.length}; differing fields they leave out: ${byRules}${byModels}`;
+}
+
 function ruleTable(rules: readonly IgnoreRuleView[], { color, width }: Cli['output']): string {
   return table({
     width,
@@ -79,16 +86,18 @@ function ruleTable(rules: readonly IgnoreRuleView[], { color, width }: Cli['outp
       { title: 'THINGS' },
       { title: 'SHADOW' },
       { title: 'FIELDS' },
+      { title: 'HIDES' },
       { title: 'REASON', flexible: true, wrap: true },
       { title: 'BY' },
       { title: 'SINCE' },
       { title: 'ENDS' },
       { title: 'RULE', below: true },
     ],
-    rows: rules.map(({ id, thing, shadowName, field, reason, by, createdAt, expiresAt }) => [
+    rows: rules.map(({ id, thing, shadowName, field, reason, by, createdAt, expiresAt, hides }) => [
       forTerminal(thing),
       shadowName === undefined ? 'any' : forTerminal(shadowName),
       forTerminal(field),
+      String(hides),
       forTerminal(reason),
       forTerminal(by),
       ago(createdAt),
@@ -102,4 +111,5 @@ const HELP = `
 Examples:
   $ shadowctl ignore add 'attic-*' /targetC --reason 'heating is off until spring' --expires-in 90d
   $ shadowctl ignore list
+  $ shadowctl drift --rule 019aa1b2-c3d4-7e5f-8a6b-0123456789ab
   $ shadowctl ignore remove 019aa1b2-c3d4-7e5f-8a6b-0123456789ab`;

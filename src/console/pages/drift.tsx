@@ -20,6 +20,7 @@ export function DriftListPage(): JSX.Element {
     thingPrefix: query['thing'],
     cause: query['cause'],
     field: query['field'],
+    rule: query['rule'],
     sort: query['sort'],
     cursor: query['cursor'],
     includeIgnored: shownToo,
@@ -39,6 +40,11 @@ export function DriftListPage(): JSX.Element {
       <p>
         <a href="/drift/rules">Ignore rules</a>
       </p>
+      {query['rule'] === undefined ? null : (
+        <p>
+          Only what one ignore rule leaves out of the report. <a href="/drift">All drift</a>
+        </p>
+      )}
       <Filters counts={counts?.byCause ?? {}} />
       <Failure problem={page.problem} />
       {page.value === undefined ? null : <DriftTable entries={page.value.items} withShadow reload={page.reload} />}

@@ -11,7 +11,7 @@ import { addRule } from '../parts/ignore-action.tsx';
 export function RulesPage(): JSX.Element {
   const rules = useLoad('rules', () => get<PageView<IgnoreRuleView>>('/v1/drift/rules'));
   const drift = useLoad('ignored', () => get<DriftPageView>('/v1/drift', { limit: 1 }));
-  const hidden = drift.value?.counts?.ignored;
+  const ignored = drift.value?.counts?.ignored;
   const reload = (): void => {
     rules.reload();
     drift.reload();
@@ -20,9 +20,7 @@ export function RulesPage(): JSX.Element {
     <>
       <h1 tabIndex={-1}>Ignore rules</h1>
       <p class="lead" role="status">
-        {rules.value === undefined || hidden === undefined
-          ? 'Asking…'
-          : `Rules: ${rules.value.items.length}. Differing fields they leave out of the report: ${hidden}.`}
+        {rules.value === undefined || ignored === undefined ? 'Asking…' : summary(rules.value.items, ignored)}
       </p>
       <p>
         <a href="/drift?all=true">All drift, with what is ignored</a>
@@ -36,6 +34,7 @@ export function RulesPage(): JSX.Element {
               <th scope="col">Field</th>
               <th scope="col">Things</th>
               <th scope="col">Shadow</th>
+              <th scope="col">Leaves out</th>
               <th scope="col">Why</th>
               <th scope="col">By</th>
               <th scope="col">Ends</th>
@@ -53,6 +52,13 @@ export function RulesPage(): JSX.Element {
   );
 }
 
+/** What is ignored and under no rule, models leave out by themselves. */
+function summary(rules: readonly IgnoreRuleView[], ignored: number): string {
+  const byRules = rules.reduce((sum, { hides }) => sum + hides, 0);
+  const byModels = ignored > byRules ? ` Models leave out: ${ignored - byRules}.` : '';
+  return `Rules: ${rules.length}. Differing fields they leave out of the report: ${byRules}.${byModels}`;
+}
+
 function RuleRow({ rule, reload }: { rule: IgnoreRuleView; reload: () => void }): JSX.Element {
   return (
     <tr>
@@ -61,6 +67,15 @@ function RuleRow({ rule, reload }: { rule: IgnoreRuleView; reload: () => void })
         <Text>{rule.thing}</Text>
       </td>
       <td>{rule.shadowName === undefined ? 'any' : <Text>{rule.shadowName}</Text>}</td>
+      <td>
+        {rule.hides === 0 ? (
+          'nothing now'
+        ) : (
+          <a href={`/drift?rule=${encodeURIComponent(rule.id)}`}>
+            {rule.hides === 1 ? '1 field' : `${rule.hides} fields`}
+          </a>
+        )}
+      </td>
       <td>
         <Text>{rule.reason}</Text>
       </td>

@@ -59,6 +59,9 @@ export const ignoreRule = z
     by: text,
     createdAt: instant,
     expiresAt: instant.exactOptional(),
+    hides: count.meta({
+      description: 'so many fields it leaves out of the report just now; what two rules cover counts for the older one',
+    }),
   })
   .meta({ id: 'IgnoreRule' }) satisfies z.ZodType<IgnoreRuleView>;
 

@@ -105,6 +105,7 @@ function filterFrom(query: z.output<typeof driftQuery>, models: ModelCatalog | u
     classic,
     cause,
     model,
+    rule,
     olderThanMs,
     counts: _counts,
     limit: _limit,
@@ -117,7 +118,10 @@ function filterFrom(query: z.output<typeof driftQuery>, models: ModelCatalog | u
     shadowName: classic === true ? null : name,
     causes: cause,
     within: model === undefined ? undefined : shadowsOf(model, models),
+    ruleId: rule,
     ...same,
+    // Asked for by its rule, it is not hidden.
+    ...(rule === undefined ? {} : { includeIgnored: true, includeAcknowledged: true }),
   });
   return olderThanMs === undefined ? filter : olderThan(filter, now - olderThanMs);
 }

@@ -1,4 +1,5 @@
-import type { DriftCause, DriftEntry, IgnoreRule } from '../../core/drift/drift.ts';
+import type { CountedRule } from '../../cloud/cloud.ts';
+import type { DriftCause, DriftEntry } from '../../core/drift/drift.ts';
 import { shadowKey } from '../../core/shadow/shadow-ref.ts';
 import type { Page } from '../../ports/ledger.ts';
 import type { DriftFacts } from '../../report/drift-row.ts';
@@ -60,6 +61,8 @@ export interface IgnoreRuleView {
   readonly by: string;
   readonly createdAt: string;
   readonly expiresAt?: string;
+  /** So many fields it leaves out of the report just now; what two rules cover counts for the older one. */
+  readonly hides: number;
 }
 
 export function driftView(entry: DriftEntry): DriftView {
@@ -105,6 +108,6 @@ export function driftPageText({ items, next }: Page<DriftEntry>, counts?: DriftP
   return `{${before}"items":[${items.map(driftText).join(',')}]${after}}`;
 }
 
-export function ignoreRuleView({ createdAt, expiresAt, ...rule }: IgnoreRule): IgnoreRuleView {
-  return compact({ ...rule, createdAt: instant(createdAt), expiresAt: instant(expiresAt) });
+export function ignoreRuleView({ rule: { createdAt, expiresAt, ...rule }, hides }: CountedRule): IgnoreRuleView {
+  return compact({ ...rule, createdAt: instant(createdAt), expiresAt: instant(expiresAt), hides });
 }
