@@ -6,6 +6,8 @@ import { openPost, openRelay } from './parts.ts';
 import { openWhole } from './whole.ts';
 
 const COMMANDS = 200;
+/** And as many connections to each server, used in turn, of which only one is busy while it is measured. */
+const DEVICES = 8;
 /** A server runs for weeks: what is measured is compiled code. Its time per command falls until about 10,000 of them. */
 const WARM = 12_000;
 const ONE = { count: COMMANDS, inFlight: 1 };
@@ -17,14 +19,14 @@ const ONE = { count: COMMANDS, inFlight: 1 };
  */
 export async function idle(repetitions: number): Promise<void> {
   print('\n## Idle loop: POST to succeeded, one command in flight, every commit durable\n');
-  const post = await openPost(1);
+  const post = await openPost(DEVICES);
   await post.run({ count: WARM, inFlight: 1 });
-  const relay = await openRelay(1);
+  const relay = await openRelay(DEVICES);
   await relay.run({ count: WARM, inFlight: 1 });
   await relay.journey({ count: WARM, inFlight: 1 });
   const sync = new PageSync();
-  const whole = await openWhole({ devices: 8, connections: 8 });
-  await whole.run({ count: WARM, inFlight: 8 });
+  const whole = await openWhole({ devices: DEVICES, connections: DEVICES });
+  await whole.run({ count: WARM, inFlight: DEVICES });
   const commits = await whole.commitsPerCommand();
   const results = await interleave<Summary>(repetitions, {
     post: async () => summarize((await post.run(ONE)).latenciesMs),
