@@ -5,7 +5,8 @@ import { newCommand, type Wish } from '../../src/core/command/new-command.ts';
 import { tokenOf, type Write } from '../../src/core/command/write.ts';
 import { nextLookAt } from '../../src/core/desk/deadlines.ts';
 import { DESK_SETTINGS, type Desk, type DeskEvent } from '../../src/core/desk/desk.ts';
-import { next, openDesk } from '../../src/core/desk/next.ts';
+import { next, openDesk, type Kept } from '../../src/core/desk/next.ts';
+import { restOf, returned } from '../../src/core/desk/rest.ts';
 import type { JsonObject, JsonValue } from '../../src/core/json/json.ts';
 import { NO_MODEL } from '../../src/core/model/model.ts';
 import { AWS_RULES } from '../../src/core/shadow/limits.ts';
@@ -104,21 +105,38 @@ export class DeskWorld {
 
   /** The process dies; what was durable is all that is left. */
   restart({ keepView }: { keepView: boolean }): void {
+    this.mail.length = 0;
+    if (!keepView) this.#view = undefined;
+    const kept = this.#kept();
+    this.desk = {
+      ...openDesk(HEATER, kept, this.desk.presence),
+      word: deviceWord(kept.view?.state.reported, kept.view),
+    };
+    this.link(true);
+  }
+
+  /** The desk leaves the memory, if it may, and comes back from what is stored. True: it could. */
+  rest(): boolean {
+    const rest = restOf(this.desk);
+    if (rest === undefined) return false;
+    const kept = this.#kept();
+    const word = deviceWord(kept.view?.state.reported, kept.view);
+    const { presence: seen, asking } = this.desk;
+    this.desk = returned(rest, { ref: HEATER, kept, presence: seen, asked: asking.last, word });
+    if (!rest.fresh) this.send({ type: 'tick' });
+    return true;
+  }
+
+  #kept(): Kept {
     const commands = [...this.stored.values()];
     const revisable = (command: Command): boolean =>
       command.status === 'timed_out' || command.status === 'expired' || command.endResult === 'not_yet';
-    this.mail.length = 0;
-    this.desk = openDesk(
-      HEATER,
-      {
-        ...(this.#view === undefined || !keepView ? {} : { view: this.#view }),
-        open: commands.filter(isOpenCommand),
-        ended: commands.filter((command) => !isOpenCommand(command) && revisable(command)),
-        writes: [...this.#writes.values()].filter(({ state }) => state === 'open'),
-      },
-      this.desk.presence,
-    );
-    this.link(true);
+    return {
+      ...(this.#view === undefined ? {} : { view: this.#view }),
+      open: commands.filter(isOpenCommand),
+      ended: commands.filter((command) => !isOpenCommand(command) && revisable(command)),
+      writes: [...this.#writes.values()].filter(({ state }) => state === 'open'),
+    };
   }
 
   foreign(desired: JsonObject | null): void {
