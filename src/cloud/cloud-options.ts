@@ -50,6 +50,8 @@ export interface CloudOptions {
   readonly desksMax?: number;
   /** More than that go when nothing was heard of them for this long. Default 5 minutes. */
   readonly deskIdleMs?: number;
+  /** The same for those whose open commands only wait for their device. Default 2 seconds. */
+  readonly deskRestMs?: number;
 }
 
 /** What holds where nothing else was said. */
@@ -75,4 +77,5 @@ export const CLOUD_DEFAULTS = {
   sweepMs: 30 * 60 * 1000,
   desksMax: 10_000,
   deskIdleMs: 5 * 60 * 1000,
+  deskRestMs: 2_000,
 } as const satisfies Partial<CloudOptions>;

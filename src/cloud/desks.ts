@@ -1,16 +1,17 @@
+import { assert } from '../core/assert.ts';
 import type { CommandId, ThingName, WriteId } from '../core/brand.ts';
 import { monotonicMs } from '../core/brand.ts';
 import type { Command } from '../core/command/command.ts';
 import { nextLookAt } from '../core/desk/deadlines.ts';
 import type { Desk, DeskContext, DeskEvent, DeskSettings, DeskStep } from '../core/desk/desk.ts';
 import { next, openDesk } from '../core/desk/next.ts';
+import { restOf, returned } from '../core/desk/rest.ts';
 import type { Model } from '../core/model/model.ts';
 import type { Presence } from '../core/presence/presence.ts';
 import { ok, type Result } from '../core/result.ts';
 import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
 import { Alarm } from '../ports/alarm.ts';
-import type { Cancel } from '../ports/clock.ts';
-import type { CommitReceipt, Ledger, LedgerChange } from '../ports/ledger.ts';
+import type { CommitReceipt, Ledger, LedgerChange, ShadowRecord } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import type { PublishGate } from './cloud.ts';
@@ -21,7 +22,9 @@ import { DeskShelf, type DeskShelfOptions } from './desk-shelf.ts';
 import { deviceWord } from './device-word.ts';
 import type { Ids } from './ids.ts';
 import type { Outbox } from './outbox.ts';
+import { RestingDesks } from './resting-desks.ts';
 import type { SteadyTime } from './steady-time.ts';
+import { WakeUp } from './wake-up.ts';
 
 /** Called after every step with what was and what is; may add changes, which are stored with the step's own. */
 export type StepListener = (entry: DeskEntry, before: Desk, step: DeskStep) => readonly LedgerChange[];
@@ -43,9 +46,6 @@ export interface DesksOptions extends DeskShelfOptions {
 }
 
 const RELOAD_MS = 1_000;
-/** So many desks take up their work in one go when the link returns; then others have their turn. */
-const LINKED_AT_ONCE = 256;
-const LINK_PAUSE_MS = 20;
 /** What is new must not wait behind all that is taken up again: the rest comes when fewer requests than this wait. */
 const WAITING_MAX = 250;
 const LINK_UP: DeskEvent = { type: 'link', up: true };
@@ -56,19 +56,29 @@ const LINK_UP: DeskEvent = { type: 'link', up: true };
 export class Desks {
   readonly #options: DesksOptions;
   readonly #shelf: DeskShelf;
+  readonly #resting = new RestingDesks();
+  readonly #wakeUp: WakeUp;
   readonly #counts = new DeskCounts();
   readonly #requests: DeskRequests;
   readonly #newWriteId: () => WriteId;
   readonly #fraction: () => number;
   #linked = false;
-  #linking: Cancel = () => undefined;
   #stopped = false;
 
   constructor(options: DesksOptions) {
     this.#options = options;
     this.#newWriteId = () => options.ids.next() as WriteId;
     this.#fraction = () => options.random.fraction();
-    this.#shelf = new DeskShelf(options);
+    this.#shelf = new DeskShelf({ ...options, onRest: (entries) => this.#rest(entries) });
+    const { clock, time, random } = options;
+    this.#wakeUp = new WakeUp({
+      ...{ clock, time, random, resting: this.#resting },
+      isCrowded: () => this.crowded,
+      linkUp: (entry) => {
+        if (this.#shelf.get(entry.key) === entry) this.send(entry.ref, LINK_UP);
+      },
+      look: (ref) => this.send(ref, { type: 'tick' }),
+    });
     this.#requests = new DeskRequests({
       outbox: options.outbox,
       instance: options.ids.next().slice(-8),
@@ -76,8 +86,14 @@ export class Desks {
     });
   }
 
+  /** Those in memory. */
   get size(): number {
     return this.#shelf.size;
+  }
+
+  /** Those whose commands are open and only wait, so that their desks left the memory. */
+  get resting(): number {
+    return this.#resting.size;
   }
 
   /** The desk if it is in memory. */
@@ -90,6 +106,18 @@ export class Desks {
     const entry = this.#entry(ref);
     if (entry.desk === undefined) await new Promise<void>((resolve) => entry.mailbox.push(resolve));
     return entry;
+  }
+
+  /** All of them at once; they stay until they are released. */
+  async hold(refs: readonly ShadowRef[]): Promise<readonly DeskEntry[]> {
+    const entries = refs.map((ref) => this.#entry(ref));
+    for (const entry of entries) entry.holds += 1;
+    await Promise.all(refs.map((ref) => this.open(ref)));
+    return entries;
+  }
+
+  release(entries: readonly DeskEntry[]): void {
+    for (const entry of entries) entry.holds -= 1;
   }
 
   /** As `open`, with a view: asks the service where none is known yet, or where `refresh` says so. */
@@ -112,7 +140,7 @@ export class Desks {
     return entries.filter((entry) => !isUnheardOf(entry)).map(({ ref }) => ref);
   }
 
-  /** Open commands on the desks in memory. */
+  /** Open commands on the desks that were opened so far. */
   pendingByStatus(): Map<string, number> {
     return this.#counts.pendingByStatus();
   }
@@ -141,7 +169,7 @@ export class Desks {
     return new Promise((resolve) => this.#run(entry, event, { extra, refusable, settle: resolve }));
   }
 
-  /** New commands of different shadows in one commit: all of them or none. Their desks are open. */
+  /** New commands of different shadows in one commit: all of them or none. Their desks are held. */
   async createTogether(
     commands: readonly Command[],
     extra: readonly LedgerChange[],
@@ -169,6 +197,8 @@ export class Desks {
     for (const entry of this.#shelf.ofThing(presence.thingName)) {
       this.send(entry.ref, { type: 'presence', presence });
     }
+    this.#resting.wake(presence.thingName);
+    this.#wakeUp.lookAtDue();
   }
 
   /**
@@ -178,19 +208,22 @@ export class Desks {
    */
   link(up: boolean): void {
     this.#linked = up;
-    this.#linking();
+    this.#shelf.link(up);
     const entries = [...this.#shelf.all()];
     if (!up) {
+      this.#wakeUp.unlink();
+      this.#resting.deaf();
       for (const entry of entries) this.send(entry.ref, { type: 'link', up });
       return;
     }
     const isBusy = ({ desk }: DeskEntry): boolean => desk !== undefined && desk.commands.size > 0;
-    this.#linkSome([...entries.filter(isBusy), ...entries.filter((entry) => !isBusy(entry))], 0);
+    this.#wakeUp.link([...entries.filter(isBusy), ...entries.filter((entry) => !isBusy(entry))]);
   }
 
   /** The clock was corrected: what ran for a while has not run for that much longer. */
   jumped(byMs: number): void {
     for (const entry of this.#shelf.all()) this.send(entry.ref, { type: 'jumped', byMs });
+    this.#wakeUp.plan();
   }
 
   /** The number of the `get` a token of ours names, in this process. */
@@ -200,26 +233,25 @@ export class Desks {
 
   stop(): void {
     this.#stopped = true;
-    this.#linking();
+    this.#wakeUp.stop();
     this.#shelf.stop();
   }
 
-  #linkSome(entries: readonly DeskEntry[], from: number): void {
-    const { clock, random } = this.#options;
-    const to = this.crowded ? from : from + LINKED_AT_ONCE;
-    for (const entry of entries.slice(from, to)) {
-      if (this.#shelf.get(entry.key) === entry) this.send(entry.ref, LINK_UP);
+  /** They left; what the ledger does not hold of them is kept here. */
+  #rest(entries: readonly DeskEntry[]): void {
+    for (const { ref, desk, lookAt } of entries) {
+      const rest = desk === undefined ? undefined : restOf(desk);
+      assert(rest !== undefined, 'only a desk whose commands wait leaves with open ones');
+      this.#resting.put(ref, rest, lookAt);
     }
-    if (to >= entries.length) return;
-    const pauseMs = LINK_PAUSE_MS * (0.5 + random.fraction());
-    this.#linking = clock.at(monotonicMs(clock.monotonic() + pauseMs), () => this.#linkSome(entries, to));
+    this.#wakeUp.plan();
   }
 
   #entry(ref: ShadowRef): DeskEntry {
     const key = shadowKey(ref);
     const known = this.#shelf.get(key);
     if (known !== undefined) {
-      known.round = this.#shelf.round;
+      this.#shelf.touch(known);
       return known;
     }
     const model = this.#options.modelOf(ref);
@@ -232,7 +264,10 @@ export class Desks {
       mailbox: [],
       readers: [],
       alarm: new Alarm(this.#options.clock, () => this.#run(entry, { type: 'tick' })),
-      round: this.#shelf.round,
+      lookAt: undefined,
+      touchedAt: this.#options.clock.monotonic(),
+      leaving: false,
+      holds: 0,
     };
     this.#shelf.add(entry);
     void this.#load(entry);
@@ -240,7 +275,7 @@ export class Desks {
   }
 
   async #load(entry: DeskEntry): Promise<void> {
-    const { ledger, clock, log, presenceOf } = this.#options;
+    const { ledger, clock, log } = this.#options;
     const kept = await ledger.shadow(entry.ref);
     if (this.#stopped) return;
     if (!kept.ok) {
@@ -249,14 +284,27 @@ export class Desks {
       return;
     }
     entry.kept = kept.value;
-    const { view } = kept.value;
-    const desk = openDesk(entry.ref, kept.value, presenceOf(entry.ref.thingName), this.#shelf.asked);
-    entry.desk = { ...desk, word: deviceWord(view?.state.reported, view) };
-    this.#counts.changed(undefined, entry.desk);
-    if (this.#linked) this.#run(entry, LINK_UP);
-    else this.#run(entry, { type: 'tick' });
+    this.#place(entry, kept.value);
     for (const run of entry.mailbox.splice(0)) run();
     this.#shelf.opened(entry);
+  }
+
+  /** A desk that rested goes on as if it had stayed: nothing happened to it, or somebody is about to tell it. */
+  #place(entry: DeskEntry, kept: ShadowRecord): void {
+    const { ref } = entry;
+    const { view } = kept;
+    const word = deviceWord(view?.state.reported, view);
+    const presence = this.#options.presenceOf(ref.thingName);
+    const { asked } = this.#shelf;
+    const rest = this.#resting.take(ref);
+    if (rest === undefined) {
+      entry.desk = { ...openDesk(ref, kept, presence, asked), word };
+      this.#counts.changed(undefined, entry.desk);
+    } else {
+      entry.desk = returned(rest, { ref, kept, presence, asked, word });
+    }
+    if (rest?.fresh === true) this.#arm(entry);
+    else this.#run(entry, this.#linked ? LINK_UP : { type: 'tick' });
   }
 
   /** Never async: nothing may change half way through a step. */
@@ -265,7 +313,7 @@ export class Desks {
     if (this.#linked && entry.desk?.linked === false && event.type !== 'link') this.#run(entry, LINK_UP);
     const before = entry.desk;
     if (before === undefined || this.#stopped) return;
-    entry.round = this.#shelf.round;
+    this.#shelf.touch(entry);
     const step = next(before, event, this.#contextOf(entry));
     entry.desk = step.desk;
     if (before.commands !== step.desk.commands) this.#counts.changed(before, step.desk);
@@ -341,10 +389,11 @@ export class Desks {
     return resyncMs <= settings.resyncMs ? settings : { ...settings, resyncMs };
   }
 
-  #arm({ desk, alarm }: DeskEntry): void {
+  #arm(entry: DeskEntry): void {
     const { time } = this.#options;
-    const at = desk === undefined ? undefined : nextLookAt(desk, time.now());
-    if (at !== undefined) alarm.by(time.due(at));
+    const { desk, alarm } = entry;
+    entry.lookAt = desk === undefined ? undefined : nextLookAt(desk, time.now());
+    if (entry.lookAt !== undefined) alarm.by(time.due(entry.lookAt));
   }
 
   #contextOf({ model }: DeskEntry): DeskContext {

@@ -137,6 +137,7 @@ export class Engine implements Cloud {
       resyncsPerSecond: Math.min(RESYNCS_PER_SECOND, (options.requestsPerSecond ?? Infinity) / 2),
       desksMax: options.desksMax,
       idleMs: options.deskIdleMs,
+      restMs: options.deskRestMs,
       mayForget: (entry) => this.#drift.isQuiet(entry),
     });
     this.#direct = new DirectChannel({
@@ -333,6 +334,7 @@ export class Engine implements Cloud {
     const metrics = this.#metrics;
     metrics.set('shadow_outbox_depth', this.#outbox.waiting);
     metrics.set('shadow_desks', this.#desks.size);
+    metrics.set('shadow_desks_resting', this.#desks.resting);
     metrics.set('shadow_recovering', this.#recovery.left);
     metrics.set('shadow_link_up', this.#options.transport.connected ? 1 : 0);
     metrics.set('shadow_ledger_up', this.#recorder.trouble === undefined ? 1 : 0);

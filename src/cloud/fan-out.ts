@@ -27,6 +27,8 @@ export interface FanOutOptions {
   readonly openPerShadowMax: number;
 }
 
+const FULL = 'commands that are not done; nothing was created';
+
 /**
  * One wish for many things: a command each, with one parent, in one commit of the ledger. A crash leaves all of them or
  * none, and so does a refusal; under the same idempotency key the same children come back.
@@ -73,13 +75,13 @@ export class FanOut {
     }
     const [first] = commands;
     if (first === undefined) return fail(problem('invalid_request', 'no thing is meant'));
-    const entries = await Promise.all(refs.map((ref) => desks.open(ref)));
+    const entries = await desks.hold(refs);
     const full = entries.find(({ desk }) => (desk?.commands.size ?? 0) >= openPerShadowMax);
-    if (full !== undefined) {
-      const why = `${full.key} has ${openPerShadowMax} commands that are not done; nothing was created`;
-      return fail(problem('too_many_commands', why));
-    }
-    const stored = await desks.createTogether(commands, remember(first.id));
+    const stored =
+      full === undefined
+        ? await desks.createTogether(commands, remember(first.id))
+        : fail(problem('too_many_commands', `${full.key} has ${openPerShadowMax} ${FULL}`));
+    desks.release(entries);
     if (!stored.ok) return stored;
     metrics.count('shadow_commands_created_total', { kind: 'shadow' }, commands.length);
     const created = [...commandsIn(stored.value).values()];

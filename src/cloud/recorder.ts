@@ -100,7 +100,13 @@ export class Recorder {
   async stored(): Promise<boolean> {
     this.#flushViews();
     this.#flushLazy();
-    const last = await this.#ledger.commit([]);
+    const kept = this.#creating.size > 0;
+    let last = await this.#ledger.commit([]);
+    if (kept) {
+      // What was kept back for a command that was being created is handed over by now.
+      this.#flushLazy();
+      last = await this.#ledger.commit([]);
+    }
     return last.ok && this.#trouble === undefined;
   }
 

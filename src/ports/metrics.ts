@@ -30,6 +30,10 @@ export const COUNTERS = {
     help: 'Responses to direct commands: used, duplicate, late, unknown.',
   },
   shadow_desks_let_go_total: { labels: [], help: 'Shadows that left the memory because nobody asked for them.' },
+  shadow_desks_rested_total: {
+    labels: [],
+    help: 'Shadows that left the memory because their open commands only wait; they come back when anything happens.',
+  },
   shadow_writes_total: { labels: ['purpose', 'result'], help: 'Update requests, by what became of them.' },
   shadow_fields_superseded_total: { labels: ['by'], help: 'Fields overwritten, by kind of successor.' },
 } as const;
@@ -72,6 +76,10 @@ export const GAUGES = {
   shadow_drift_fields: { labels: ['cause'], help: 'Fields that differ, without ignored and acknowledged ones.' },
   shadow_outbox_depth: { labels: [], help: 'Requests that wait for the connection or a cap.' },
   shadow_desks: { labels: [], help: 'Shadows in memory.' },
+  shadow_desks_resting: {
+    labels: [],
+    help: 'Shadows with open commands that only wait, so that they left the memory.',
+  },
   shadow_devices: { labels: ['state'], help: 'Things by presence.' },
   shadow_recovering: { labels: [], help: 'Shadows with open commands not looked at since the start.' },
   shadow_ledger_up: { labels: [], help: '1 while the ledger takes changes.' },

@@ -11,14 +11,16 @@ test(
   'a server that lets go of every shadow as soon as it may keeps every invariant',
   { timeout: Math.max(60_000, SEEDS * 3_000) },
   async () => {
-    let letGo = 0;
+    let [letGo, rested] = [0, 0];
     const programs = {
       ...PRODUCTION,
       cloud: (ports: ConstructorParameters<typeof Engine>[0]) => {
         const count: Metrics['count'] = (name, _, by = 1) => {
           if (name === 'shadow_desks_let_go_total') letGo += by;
+          if (name === 'shadow_desks_rested_total') rested += by;
         };
-        return new Engine({ ...ports, metrics: { ...NO_METRICS, count }, desksMax: 0, deskIdleMs: 5_000 });
+        const leaving = { desksMax: 0, deskIdleMs: 5_000, deskRestMs: 250 };
+        return new Engine({ ...ports, metrics: { ...NO_METRICS, count }, ...leaving });
       },
     };
     const found: string[] = [];
@@ -28,5 +30,6 @@ test(
     }
     expect(found).toEqual([]);
     expect(letGo).toBeGreaterThan(SEEDS);
+    expect(rested).toBeGreaterThan(SEEDS);
   },
 );

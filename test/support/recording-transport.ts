@@ -14,7 +14,7 @@ import type {
 export class RecordingTransport implements Transport {
   connected = true;
   readonly published: { readonly topic: string; readonly body: JsonObject }[] = [];
-  readonly #handlers = new Set<MessageHandler>();
+  readonly #subscribed: { readonly filters: readonly string[]; readonly handler: MessageHandler }[] = [];
   readonly #listeners = new Set<(event: ConnectionEvent) => void>();
 
   async start(): Promise<Result<void>> {
@@ -27,8 +27,8 @@ export class RecordingTransport implements Transport {
     return done;
   }
 
-  async subscribe(_subscriptions: readonly Subscription[], handler: MessageHandler): Promise<Result<Cancel>> {
-    if (this.#handlers.size === 0) this.#handlers.add(handler);
+  async subscribe(subscriptions: readonly Subscription[], handler: MessageHandler): Promise<Result<Cancel>> {
+    this.#subscribed.push({ filters: subscriptions.map(({ filter }) => filter), handler });
     return ok(() => undefined);
   }
 
@@ -46,9 +46,13 @@ export class RecordingTransport implements Transport {
     return this.published.flatMap(({ topic }) => (topic.endsWith(`/${kind}`) ? [topic] : []));
   }
 
+  /** Lost while the link is down. */
   say(topic: string, body: object): void {
+    if (!this.connected) return;
     const payload = new TextEncoder().encode(JSON.stringify(body));
-    for (const handler of this.#handlers) handler({ topic, payload });
+    for (const { filters, handler } of this.#subscribed) {
+      if (filters.some((filter) => matches(filter, topic))) handler({ topic, payload });
+    }
   }
 
   drop(): void {
@@ -60,4 +64,9 @@ export class RecordingTransport implements Transport {
     this.connected = true;
     for (const listener of this.#listeners) listener({ type: 'up' });
   }
+}
+
+function matches(filter: string, topic: string): boolean {
+  const [levels, named] = [topic.split('/'), filter.split('/')];
+  return levels.length === named.length && named.every((level, at) => level === '+' || level === levels[at]);
 }
