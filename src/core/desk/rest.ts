@@ -9,7 +9,8 @@ import { openDesk, type Kept } from './next.ts';
 /**
  * What the ledger does not hold of a desk whose commands only wait. Everything else of it follows from the ledger (view,
  * commands, the word in the view, overdue ones), from outside (presence, link), or is empty while it rests (lane, writes,
- * held updates, pause, commands that are written alone, questions that have no answer yet, running clocks).
+ * held updates, pause, commands that are written alone or not known to be stored, questions that have no answer yet,
+ * running clocks).
  */
 export interface Rest {
   /** The link has stood since the last snapshot: the view holds all that happened. */
@@ -25,7 +26,7 @@ const NONE_ENDED: readonly CommandId[] = [];
 /** Undefined: no command waits, or something is under way that a desk opened from the ledger would not know of. */
 export function restOf(desk: Desk): Rest | undefined {
   const { asking, commands, sight, nudge, resyncAt, linked } = desk;
-  if (commands.size === 0 || desk.writes.size > 0 || desk.alone.size > 0) return undefined;
+  if (commands.size === 0 || desk.writes.size > 0 || desk.alone.size > 0 || desk.unsure.size > 0) return undefined;
   if (desk.lane !== undefined || desk.pause !== undefined) return undefined;
   if (asking.pending !== undefined || asking.late.length > 0 || sight.held.length > 0) return undefined;
   for (const { clock } of commands.values()) if (clock.runningSince !== undefined) return undefined;
