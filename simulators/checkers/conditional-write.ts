@@ -20,6 +20,8 @@ export const conditionalWrite: MakeChecker = (context) => {
     const revisions = history.of(key);
     for (const [at, revision] of revisions.entries()) {
       if (!isOwn(revision, command, context) || purposeOf(revision, context) !== 'commands') continue;
+      // A shadow that does not exist cannot be locked.
+      if (ifVersion === 0) continue;
       const from = history.indexOf(key, ifVersion, revision.incarnation);
       if (from < 0) {
         violated(`command ${command.id} was stored as v${revision.version} in a life that has no v${ifVersion}`);
