@@ -106,6 +106,10 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
     directTopics: models.value.directTopics,
     ...(isAwsEndpoint(options.mqtt.url) ? AWS_CAPS : {}),
   });
+  if (models.value.directTopics.isCommon) {
+    const topic = models.value.directTopics.responseFilter;
+    log.warn({ topic }, 'devices answer direct commands on one topic: any of them can answer for another one');
+  }
   metrics.onRead(() => cloud.measure());
   metrics.onRead(() => measureLedger(ledger.value, metrics));
   if (certificate !== undefined) {

@@ -1,6 +1,6 @@
 import type { CommandId, ThingName } from '../core/brand.ts';
 import { isOpenCommand } from '../core/command/clocks.ts';
-import type { DirectCommand } from '../core/direct/direct-command.ts';
+import type { DirectCommand, GroupShare } from '../core/direct/direct-command.ts';
 import type { DirectEvent } from '../core/direct/direct-desk.ts';
 import { newDirectCommand, type DirectWish } from '../core/direct/new-direct-command.ts';
 import { nextNumber } from '../core/direct/next.ts';
@@ -8,6 +8,7 @@ import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import type { Ledger, LedgerChange } from '../ports/ledger.ts';
 import type { Metrics } from '../ports/metrics.ts';
+import type { DirectTopics } from '../protocol/direct-topics.ts';
 import type {
   CommandAction,
   CreateDirectCommand,
@@ -29,6 +30,7 @@ export interface DirectClerkOptions {
   readonly time: SteadyTime;
   readonly metrics: Metrics;
   readonly once: Once;
+  readonly topics: DirectTopics;
   /** Open direct commands one thing may have (G4). */
   readonly openPerThingMax: number;
 }
@@ -124,10 +126,14 @@ export class DirectClerk {
     { group, things, by, abortAfter, idempotency: _, ...request }: CreateGroupCommand,
     remember: (first: CommandId) => readonly LedgerChange[],
   ): Promise<Result<CreatedGroup>> {
-    const { desks, ids, time, metrics, openPerThingMax } = this.#options;
+    const { desks, ids, time, metrics, openPerThingMax, topics } = this.#options;
     const parentId = ids.next() as CommandId;
     const now = time.now();
-    const share = { name: group, ...(abortAfter === undefined ? {} : { abortAfter }) };
+    const share: GroupShare = {
+      name: group,
+      ...(abortAfter === undefined ? {} : { abortAfter }),
+      ...(topics.isCommon ? { apart: true } : {}),
+    };
     const made: { command: DirectCommand; inGroup: boolean }[] = [];
     for (const thingName of things) {
       const desk = await desks.open(thingName);
@@ -139,7 +145,8 @@ export class DirectClerk {
       const wish = { ...request, id, thingName, author: by.name, grant: by.grant, parentId, group: share };
       const command = newDirectCommand(wish, now);
       if (!command.ok) return command;
-      made.push({ command: command.value, inGroup: desk?.linked === true && desk.presence.state !== 'offline' });
+      const inGroup = share.apart !== true && desk?.linked === true && desk.presence.state !== 'offline';
+      made.push({ command: command.value, inGroup });
     }
     const [first] = made;
     if (first === undefined) return fail(problem('invalid_request', 'the group has no members'));

@@ -1,7 +1,12 @@
 import { parseDirectResponse } from '../protocol/direct-messages.ts';
 import type { DirectTopics } from '../protocol/direct-topics.ts';
-import { done, type Result } from '../core/result.ts';
+import type { CommandId } from '../core/brand.ts';
+import type { AnswerOutcome } from '../core/direct/direct-desk.ts';
+import type { DirectResponse } from '../core/direct/messages.ts';
+import { done, ok, type Result } from '../core/result.ts';
+import { isUuidV7 } from '../core/uuid.ts';
 import type { Cancel } from '../ports/clock.ts';
+import type { Ledger } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
 import type { Metrics } from '../ports/metrics.ts';
 import type { IncomingMessage, Transport } from '../ports/transport.ts';
@@ -9,6 +14,7 @@ import type { DirectDesks } from './direct-desks.ts';
 import type { PresenceKeeper } from './presence-keeper.ts';
 
 export interface DirectListenerOptions {
+  readonly ledger: Ledger;
   readonly transport: Transport;
   readonly desks: DirectDesks;
   readonly presence: PresenceKeeper;
@@ -17,7 +23,11 @@ export interface DirectListenerOptions {
   readonly metrics: Metrics;
 }
 
-/** Reads what devices answer. Whose answer it is, the topic says and nothing else. Decides nothing. */
+/**
+ * Reads what devices answer. Whose answer it is, the topic says and nothing else; on a topic that all devices share it is
+ * the id of the command, which proves nothing, so such an answer is marked and is no sign of the device's presence.
+ * Decides nothing.
+ */
 export class DirectListener {
   readonly #options: DirectListenerOptions;
   #cancel: Cancel | undefined;
@@ -42,7 +52,7 @@ export class DirectListener {
   #onResponse({ topic, payload }: IncomingMessage): void {
     const { topics, desks, presence, metrics, log } = this.#options;
     const thingName = topics.responder(topic);
-    if (thingName === undefined) return;
+    if (thingName === undefined && !topics.isCommon) return;
     const response = parseDirectResponse(payload);
     if (!response.ok) {
       const { code } = response.problem;
@@ -50,7 +60,23 @@ export class DirectListener {
       log.warn({ thingName, code }, 'a response could not be read');
       return;
     }
+    if (thingName === undefined) return void this.#onCommon(response.value);
     presence.hear(thingName, { type: 'traffic' });
     desks.send(thingName, { type: 'answered', response: response.value });
+  }
+
+  /** Reads of the ledger settle in the order they were asked for, so answers stay in theirs. */
+  async #onCommon(response: DirectResponse): Promise<void> {
+    const { ledger, desks, metrics, log } = this.#options;
+    const found = isUuidV7(response.id) ? await ledger.command(response.id as CommandId) : ok(undefined);
+    if (!found.ok) {
+      log.warn({ code: found.problem.code }, 'a response could not be given to its command; it is asked for again');
+      return;
+    }
+    if (found.value?.kind === 'direct') {
+      desks.send(found.value.ref.thingName, { type: 'answered', response, unguarded: true });
+    } else {
+      metrics.count('shadow_direct_responses_total', { outcome: 'unknown' satisfies AnswerOutcome });
+    }
   }
 }

@@ -8,6 +8,7 @@ import type { ThingName } from '../core/brand.ts';
 /** Where direct commands travel: templates with `{thing}` or `{group}` as one whole level. */
 export interface DirectTopicTemplates {
   readonly request: string;
+  /** Without `{thing}` it is common to all devices, and what is said there is unguarded. */
   readonly response: string;
   readonly group: string;
 }
@@ -27,7 +28,15 @@ export interface DirectTopics {
   readonly group: (group: string) => string;
   /** What whoever sends requests subscribes to. */
   readonly responseFilter: string;
-  /** Whose response it is: by the topic alone, since that is what a policy can guard. Undefined: no response topic. */
+  /**
+   * All devices answer on one topic: whose answer it is, only the id of the command says, and whoever may publish there
+   * can answer for another one.
+   */
+  readonly isCommon: boolean;
+  /**
+   * Whose response it is: by the topic alone, since that is what a policy can guard. Undefined: no response topic, or a
+   * common one.
+   */
   readonly responder: (topic: string) => ThingName | undefined;
 }
 
@@ -35,7 +44,8 @@ export interface DirectTopics {
 export function directTopics(templates: DirectTopicTemplates = DIRECT_TOPICS): Result<DirectTopics> {
   const request = template(templates.request, '{thing}');
   if (!request.ok) return request;
-  const response = template(templates.response, '{thing}');
+  const isCommon = isPlainTopic(templates.response);
+  const response = isCommon ? ok(commonTopic(templates.response)) : template(templates.response, '{thing}');
   if (!response.ok) return response;
   const group = template(templates.group, '{group}');
   if (!group.ok) return group;
@@ -44,6 +54,7 @@ export function directTopics(templates: DirectTopicTemplates = DIRECT_TOPICS): R
     response: response.value.fill,
     group: group.value.fill,
     responseFilter: response.value.fill('+'),
+    isCommon,
     responder: (topic) => {
       const text = response.value.read(topic);
       const thingName = text === undefined ? undefined : parseThingName(text);
@@ -66,15 +77,25 @@ export function parseGroupName(text: string): Result<string> {
     : fail(problem('invalid_request', 'a group name has 1 to 128 of the characters a-z A-Z 0-9 : _ -'));
 }
 
-function template(
-  text: string,
-  placeholder: string,
-): Result<{ fill: (name: string) => string; read: (topic: string) => string | undefined }> {
+interface Template {
+  readonly fill: (name: string) => string;
+  readonly read: (topic: string) => string | undefined;
+}
+
+function commonTopic(topic: string): Template {
+  return { fill: () => topic, read: () => undefined };
+}
+
+/** No wildcard, no placeholder (a misspelt one neither), and none of the broker's own. */
+function isPlainTopic(text: string): boolean {
+  return /^[^$+#\0{}][^+#\0{}]*$/.test(text) && text.length <= TEMPLATE_LENGTH_MAX;
+}
+
+function template(text: string, placeholder: string): Result<Template> {
   const levels = text.split('/');
   const at = levels.indexOf(placeholder);
   const others = levels.filter((_, index) => index !== at);
-  const isTopic = /^[^$+#\0{}][^+#\0{}]*$/.test(others.join('/'));
-  if (at < 0 || !isTopic || text.length > TEMPLATE_LENGTH_MAX) {
+  if (at < 0 || !isPlainTopic(others.join('/')) || text.length > TEMPLATE_LENGTH_MAX) {
     const why = `${text.slice(0, 64)}: a topic with the level ${placeholder} once and no wildcards is needed`;
     return fail(problem('invalid_config', why));
   }

@@ -7,12 +7,12 @@ type Answer = Omit<DirectResponse, 'id'>;
 export class DirectDevice {
   readonly requests: DirectRequest[] = [];
   readonly probe: MqttProbe;
-  readonly #thing: string;
+  readonly #responseTopic: string;
   #ended = false;
 
-  private constructor(probe: MqttProbe, thing: string, answer: (request: DirectRequest) => readonly Answer[]) {
+  private constructor(probe: MqttProbe, responseTopic: string, answer: (request: DirectRequest) => readonly Answer[]) {
     this.probe = probe;
-    this.#thing = thing;
+    this.#responseTopic = responseTopic;
     probe.client.on('message', (_topic, payload) => {
       if (this.#ended) return;
       const request = JSON.parse(payload.toString()) as DirectRequest;
@@ -27,16 +27,21 @@ export class DirectDevice {
     {
       answer = () => [{ status: 'succeeded' }],
       groups = [],
-    }: { answer?: (request: DirectRequest) => readonly Answer[]; groups?: readonly string[] } = {},
+      responseTopic = `cmd/${thing}/resp`,
+    }: {
+      answer?: (request: DirectRequest) => readonly Answer[];
+      groups?: readonly string[];
+      responseTopic?: string;
+    } = {},
   ): Promise<DirectDevice> {
     const probe = await MqttProbe.connect(url, { clientId: thing });
-    const device = new DirectDevice(probe, thing, answer);
+    const device = new DirectDevice(probe, responseTopic, answer);
     await probe.subscribe(`cmd/${thing}/req`, ...groups.map((group) => `cmd/groups/${group}/req`));
     return device;
   }
 
   async answer(response: DirectResponse): Promise<void> {
-    await this.probe.publish(`cmd/${this.#thing}/resp`, response);
+    await this.probe.publish(this.#responseTopic, response);
   }
 
   async end(): Promise<void> {

@@ -58,13 +58,16 @@ function shadowFacts({ onEnd, endResult, version, rollbackOf }: ShadowCommandVie
   ];
 }
 
-function directFacts({ attempts, progress, problem, state, result }: DirectCommandView): [string, string][] {
+function directFacts({ attempts, progress, problem, state, result, unguarded }: DirectCommandView): [string, string][] {
   const said = Object.entries({ progress, problem, state, result }).filter(([, value]) => value !== undefined);
   return [
     ['sent', attempts === 1 ? 'once' : `${attempts} times`],
+    ...(unguarded === true ? [['unguarded', UNGUARDED] as [string, string]] : []),
     ...said.map(([name, value]): [string, string] => [name, jsonForTerminal(value as JsonValue)]),
   ];
 }
+
+const UNGUARDED = 'answered on a topic that all devices share: any of them may have said it';
 
 function applyClock({ applyWithinMs, applyLeftMs, verdict }: CommandDetailView): string {
   const left = verdict === 'pending' ? ` (${spokenDuration(applyLeftMs)} left when it last changed)` : '';

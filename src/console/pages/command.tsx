@@ -102,7 +102,7 @@ function Facts({ command }: { command: CommandDetailView }): JSX.Element {
 
 /** What was asked for, how far the device is, and what it said. */
 function Action({ command }: { command: DirectCommandView }): JSX.Element {
-  const { name, args, sequence, group, attempts, progress, problem, state, result } = command;
+  const { name, args, sequence, group, attempts, progress, problem, state, result, unguarded } = command;
   const said = { progress, problem, state, result };
   return (
     <dl class="facts">
@@ -122,6 +122,12 @@ function Action({ command }: { command: DirectCommandView }): JSX.Element {
       </dd>
       <dt>Sent</dt>
       <dd>{attempts === 1 ? 'once' : `${attempts} times`}</dd>
+      {unguarded === true ? (
+        <>
+          <dt>Unguarded</dt>
+          <dd>answered on a topic that all devices share: any of them may have said it</dd>
+        </>
+      ) : null}
       {Object.entries(said).map(([label, value]) =>
         value === undefined ? null : (
           <>

@@ -30,6 +30,10 @@ export interface DirectCommand extends CommandBase {
   readonly state?: JsonObject;
   /** Somebody wants it stopped; asked of the device, which has the last word. */
   readonly cancel?: { readonly by: string; readonly at: EpochMs; readonly reason?: string };
+  /**
+   * Something of what is known of it came over a topic that all devices share: it may be the word of any of them.
+   */
+  readonly unguarded?: true;
   /** An answer after the end that could not change it. */
   readonly lateAnswer?: 'succeeded' | 'failed' | 'rejected';
 }
@@ -38,13 +42,15 @@ export interface GroupShare {
   readonly name: string;
   /** When so many members have failed, the rest is cancelled. */
   readonly abortAfter?: number;
+  /** Each member is asked on its own topic, with an id of its own: what all have in common cannot say who answers. */
+  readonly apart?: true;
 }
 
 export type AnyCommand = Command | DirectCommand;
 
-/** What stands as `id` in the messages of a command: its own, or that of the group's transaction. */
+/** What stands as `id` in the messages of a command: its own, or that of the transaction it shares with its group. */
 export function transactionOf({ id, group, parentId }: DirectCommand): string {
-  return group === undefined ? id : (parentId ?? id);
+  return group === undefined || group.apart === true ? id : (parentId ?? id);
 }
 
 /** The request of its next attempt. */

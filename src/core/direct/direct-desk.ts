@@ -49,7 +49,8 @@ export type DirectEvent =
   | { readonly type: 'published'; readonly id: CommandId }
   /** `refused`: the broker will never take it. */
   | { readonly type: 'unpublished'; readonly id: CommandId; readonly code: string; readonly refused: boolean }
-  | { readonly type: 'answered'; readonly response: DirectResponse }
+  /** `unguarded`: it came over a topic that all devices share. */
+  | { readonly type: 'answered'; readonly response: DirectResponse; readonly unguarded?: boolean }
   | { readonly type: 'presence'; readonly presence: Presence }
   | { readonly type: 'link'; readonly up: boolean }
   | OperatorEvent

@@ -64,7 +64,7 @@ function happen(draft: DirectDraft, event: DirectEvent): void {
     case 'unpublished':
       return onUnpublished(draft, event);
     case 'answered':
-      return onAnswered(draft, event.response);
+      return onAnswered(draft, event);
     case 'presence':
       return onPresence(draft, event.presence);
     case 'link':
@@ -117,14 +117,15 @@ function retryIn(draft: DirectDraft, id: CommandId, count: number): { retryAt?: 
   return { retryAt: epochMs(Math.round(now + patience + draft.context.fraction() * ceiling)) };
 }
 
-function onAnswered(draft: DirectDraft, response: DirectResponse): void {
+function onAnswered(draft: DirectDraft, event: Extract<DirectEvent, { type: 'answered' }>): void {
+  const { response } = event;
   const command = [...draft.desk.commands.values()].findLast((each) => transactionOf(each) === response.id);
   if (command === undefined) {
     draft.answer = draft.desk.recent.includes(response.id) ? 'duplicate' : 'unknown';
     return;
   }
   draft.answer = isOpenCommand(command) ? 'used' : 'late';
-  draft.apply(command.id, { type: 'answered', response });
+  draft.apply(command.id, event);
   followSequence(draft, command, response);
   // The device works on it: what is asked now is how far it came, and less often.
   const sending = draft.desk.sendings.get(command.id);

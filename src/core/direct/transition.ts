@@ -11,7 +11,8 @@ import { DIRECT_PROBLEMS, isFinalResponse, type DirectResponse } from './message
 export type DirectCommandEvent =
   /** The broker has it. */
   | { readonly type: 'published' }
-  | { readonly type: 'answered'; readonly response: DirectResponse }
+  /** `unguarded`: it came over a topic that all devices share. */
+  | { readonly type: 'answered'; readonly response: DirectResponse; readonly unguarded?: boolean }
   /** The broker, or a right that was taken away, forbids that it is published. */
   | { readonly type: 'forbidden'; readonly code: string; readonly message: string; readonly by: string }
   | LifeEvent
@@ -32,16 +33,14 @@ const PROGRESS_LINE_MS = 250;
  * after `timed_out` or `expired`, which makes `succeeded_late`.
  */
 export function directTransition(command: DirectCommand, event: DirectCommandEvent, now: EpochMs): DirectCommandStep {
-  if (!isOpenCommand(command)) {
-    return event.type === 'answered' ? late(command, event.response, now) : { command };
+  if (event.type === 'answered') {
+    const step = heard(command, event.response, now);
+    return event.unguarded === true ? unguarded(step, command) : step;
   }
+  if (!isOpenCommand(command)) return { command };
   switch (event.type) {
     case 'published':
       return published(command, now);
-    case 'answered':
-      return isFinalResponse(event.response)
-        ? answered(command, event.response, now)
-        : progressed(command, event.response, now);
     case 'forbidden': {
       const problem = { code: event.code, message: event.message };
       return {
@@ -63,6 +62,20 @@ export function directTransition(command: DirectCommand, event: DirectCommandEve
     default:
       return unreachable(event);
   }
+}
+
+function heard(command: DirectCommand, response: DirectResponse, now: EpochMs): DirectCommandStep {
+  if (!isOpenCommand(command)) return late(command, response, now);
+  return isFinalResponse(response) ? answered(command, response, now) : progressed(command, response, now);
+}
+
+/** What such an answer changed stays marked, in the command and in its line. */
+function unguarded({ command, remark }: DirectCommandStep, before: DirectCommand): DirectCommandStep {
+  if (command === before) return { command };
+  const marked: DirectCommand = { ...command, unguarded: true };
+  return remark === undefined
+    ? { command: marked }
+    : { command: marked, remark: { ...remark, detail: { ...remark.detail, unguarded: true } } };
 }
 
 /** The broker's word may come after the device's own: then the status stays what the device made it. */

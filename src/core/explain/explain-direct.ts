@@ -7,6 +7,15 @@ import type { Blocking } from './explain-command.ts';
 
 /** Why has it not been done? `desk` is absent for commands that ended long ago. */
 export function explainDirect(command: DirectCommand, desk: DirectDesk | undefined): Blocking {
+  const fact = explained(command, desk);
+  if (command.unguarded !== true) return fact;
+  return {
+    ...fact,
+    words: `${fact.words}; as said on a topic that all devices share, where any may answer for another`,
+  };
+}
+
+function explained(command: DirectCommand, desk: DirectDesk | undefined): Blocking {
   if (!isOpenCommand(command)) return explainEnd(command);
   const settleBy = deadlineOf(command);
   const fact = command.status === 'delivered' ? working(command) : notAnswered(command, desk);

@@ -19,6 +19,9 @@ export const directMembers = {
   state: jsonObject.exactOptional().meta({ description: 'how the device was when it answered' }),
   cancelAskedBy: text.exactOptional(),
   lateAnswer: z.enum(['succeeded', 'failed', 'rejected']).exactOptional(),
+  unguarded: z.literal(true).exactOptional().meta({
+    description: 'answers came over a topic that all devices share: any of them may have given them',
+  }),
 };
 
 export const directCommand = z

@@ -23,6 +23,8 @@ export interface DirectCommandView extends AnyCommandView {
   /** Who asked the device to stop. */
   readonly cancelAskedBy?: string;
   readonly lateAnswer?: 'succeeded' | 'failed' | 'rejected';
+  /** Answers came over a topic that all devices share: any of them may have given them. */
+  readonly unguarded?: true;
 }
 
 /** One request for all members of a group: a command each, which `/v1/parents/{parentId}` counts. */
@@ -60,6 +62,7 @@ export function directCommandView(command: DirectCommand): DirectCommandView {
     state: command.state,
     cancelAskedBy: command.cancel?.by,
     lateAnswer: command.lateAnswer,
+    unguarded: command.unguarded,
     createdAt: instant(command.createdAt),
     sentAt: instant(command.sentAt),
     deliveredAt: instant(command.deliveredAt),

@@ -36,6 +36,22 @@ test('a template may have its placeholder anywhere', () => {
   expect(responder(response(thing))).toBe(thing);
 });
 
+test('a response topic may be common to all devices, and then says nothing of who answers', () => {
+  const { response, responseFilter, responder, isCommon } = topics({ ...DIRECT_TOPICS, response: 'cmd/answers' });
+  expect([response(thing), responseFilter, isCommon, responder('cmd/answers')]).toEqual([
+    'cmd/answers',
+    'cmd/answers',
+    true,
+    undefined,
+  ]);
+  expect(topics().isCommon).toBe(false);
+});
+
+test.each(['cmd/{thng}/resp', 'cmd/+/resp', 'cmd/#', '$aws/resp', 'cmd/x{thing}/resp', ''])(
+  'the response template %j is refused',
+  (response) => expect(directTopics({ ...DIRECT_TOPICS, response })).toMatchObject({ ok: false }),
+);
+
 test.each(['cmd/req', 'cmd/x{thing}/req', '{thing}/{thing}/req', 'cmd/{thing}/#', '$aws/{thing}/req', '{thing}', ''])(
   'the template %j is refused',
   (request) => expect(directTopics({ ...DIRECT_TOPICS, request })).toMatchObject({ ok: false }),

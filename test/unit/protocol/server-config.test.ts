@@ -29,7 +29,7 @@ describe('a server configuration', () => {
       ok: true,
       value: { models: [], groups: {}, commandTopics },
     });
-    for (const response of ['fleet/did', 'fleet/+/{thing}', '{thing}/{thing}']) {
+    for (const response of ['fleet/{thng}/did', 'fleet/+/{thing}', '{thing}/{thing}']) {
       const problem = { code: 'invalid_config', at: '/commandTopics' };
       expect(parseServerConfig({ commandTopics: { ...commandTopics, response } })).toMatchObject({
         ok: false,
