@@ -1,146 +1,47 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PerformanceObserver } from 'node:perf_hooks';
-import { setImmediate as turn } from 'node:timers/promises';
-import { MemoryLedger } from '../simulators/ledger/memory-ledger.ts';
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises';
+import { openSqliteLedger } from '../src/adapters/sqlite/sqlite-ledger.ts';
 import { SystemClock } from '../src/adapters/system/clock.ts';
 import { SystemRandom } from '../src/adapters/system/random.ts';
 import { Engine } from '../src/cloud/engine.ts';
-import type { JsonObject } from '../src/core/json/json.ts';
-import { done, ok, type Result } from '../src/core/result.ts';
 import type { ThingName } from '../src/core/brand.ts';
-import type { Cancel } from '../src/ports/clock.ts';
-import type { Ledger } from '../src/ports/ledger.ts';
 import { SILENT } from '../src/ports/log.ts';
-import type {
-  ConnectionEvent,
-  MessageHandler,
-  OutgoingMessage,
-  Subscription,
-  Transport,
-} from '../src/ports/transport.ts';
-import { median, spread } from './support/statistics.ts';
+import { NO_METRICS } from '../src/ports/metrics.ts';
+import { InstantCloud } from './support/instant-cloud.ts';
+import { machine, print, table } from './support/report.ts';
+import { median } from './support/statistics.ts';
 
 /**
- * `npm run bench -- pending` (`BENCH_PENDING=1000,10000,1000000` for other sizes)
+ * `npm run bench -- pending` (`BENCH_PENDING=1000,10000` for other sizes, `BENCH_DIR` for another disk)
  *
- * The cloud side alone, no broker and no disk: what a command costs from creation to `succeeded`, in CPU time, while
- * others wait for devices that are away, and what one that waits costs in memory. The cost should stay flat.
+ * The cloud side with its SQLite ledger (every commit durable) and Node's default heap, no broker: a service that
+ * answers at once. At each size, with so many commands pending, one on each shadow, their devices away:
+ *
+ *   new      a command on a shadow that nobody knew, until the service has accepted it
+ *   success  a report on any of the shadows that wait, until its command has succeeded
+ *
+ * in CPU time of this process, which other work on the machine does not touch. Memory is what the process holds after
+ * the waiting desks left it and a full collection, less what it held with nothing pending.
  */
 
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const encode = new TextEncoder();
+const TOGETHER = 50;
+const BLOCK = 500;
+const ROUNDS = 5;
+const WEEK_MS = 604_800_000;
 
-/** A service that accepts every update at once, and devices that obey at once unless they are called `away-…`. */
-class InstantCloud implements Transport {
-  connected = true;
-  readonly #handlers: MessageHandler[] = [];
-  readonly #versions = new Map<string, number>();
-
-  async start(): Promise<Result<void>> {
-    return done;
-  }
-
-  async publish({ topic, payload }: OutgoingMessage): Promise<Result<void>> {
-    const [, , thing = '', , kind] = topic.split('/');
-    const body = JSON.parse(String(payload)) as { state?: { desired?: JsonObject }; clientToken: string };
-    queueMicrotask(() => (kind === 'get' ? this.#absent(thing, body.clientToken) : this.#update(thing, body)));
-    return done;
-  }
-
-  async subscribe(_subscriptions: readonly Subscription[], handler: MessageHandler): Promise<Result<Cancel>> {
-    if (this.#handlers.length === 0) this.#handlers.push(handler);
-    return ok(() => undefined);
-  }
-
-  onConnection(_listener: (event: ConnectionEvent) => void): Cancel {
-    return () => undefined;
-  }
-
-  async stop(): Promise<void> {
-    this.connected = false;
-  }
-
-  tell(topic: string, payload: Uint8Array): void {
-    for (const handler of this.#handlers) handler({ topic, payload });
-  }
-
-  report(thing: string, reported: JsonObject): void {
-    const version = this.#next(thing);
-    const metadata = {
-      reported: Object.fromEntries(Object.keys(reported).map((key) => [key, { timestamp: SECONDS }])),
-    };
-    this.#say(thing, 'update/accepted', { state: { reported }, metadata, version, timestamp: SECONDS });
-  }
-
-  #update(thing: string, { state, clientToken }: { state?: { desired?: JsonObject }; clientToken: string }): void {
-    const version = this.#next(thing);
-    const desired = state?.desired ?? {};
-    const metadata = { desired: Object.fromEntries(Object.keys(desired).map((key) => [key, { timestamp: SECONDS }])) };
-    this.#say(thing, 'update/accepted', { state: { desired }, metadata, version, timestamp: SECONDS, clientToken });
-    if (!thing.startsWith('away-')) this.report(thing, { ...desired, reconciler: { version } });
-  }
-
-  #absent(thing: string, clientToken: string): void {
-    this.#say(thing, 'get/rejected', { code: 404, message: `No shadow exists with name: '${thing}'`, clientToken });
-  }
-
-  #next(thing: string): number {
-    const version = (this.#versions.get(thing) ?? 0) + 1;
-    this.#versions.set(thing, version);
-    return version;
-  }
-
-  #say(thing: string, kind: string, body: object): void {
-    this.tell(`$aws/things/${thing}/shadow/${kind}`, encode.encode(JSON.stringify(body)));
-  }
-}
-
-/** CPU time of this process: other work on the machine does not count. */
-function cpuMs(): number {
+const cpuMs = (): number => {
   const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
+  return (user + system) / 1_000;
+};
 
-const SECONDS = Math.floor(Date.now() / 1000);
+const residentBytes = (): number =>
+  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) * 1_024;
 
-/** Durable at once, remembers nothing: what is measured is the engine. */
-function forgetfulLedger(): Ledger {
-  const ledger: Ledger = new MemoryLedger();
-  let sequence = 0;
-  ledger.commit = async (changes) => {
-    const lines = changes.filter(({ type }) => type === 'timeline').length;
-    sequence += lines;
-    return ok({ firstSequence: sequence - lines + 1 });
-  };
-  return ledger;
-}
-
-async function engine(): Promise<{ cloud: Engine; world: InstantCloud }> {
-  const world = new InstantCloud();
-  const clock = new SystemClock();
-  const ledger = forgetfulLedger();
-  const cloud = new Engine({ transport: world, ledger, clock, random: new SystemRandom(), log: SILENT });
-  await cloud.start();
-  return { cloud, world };
-}
-
-async function command(cloud: Engine, thing: string, value: number): Promise<void> {
-  const created = await cloud.create({
-    ref: { thingName: thing as ThingName },
-    patch: { targetC: value },
-    by: { name: 'bench' },
-  });
-  if (!created.ok) throw new Error(created.problem.message);
-}
-
-/** Commands one after the other on shadows that are known, until `succeeded`; microseconds each. */
-async function perCommand(cloud: Engine, count: number, offset: number): Promise<number> {
-  const started = cpuMs();
-  for (let number = 0; number < count; number += 1) await command(cloud, `here-${number % 100}`, offset + number);
-  return ((cpuMs() - started) * 1000) / count;
-}
-
-/** The longest pauses of the collector since the last question, in ms. */
-function gcPauses(): () => Promise<number> {
+/** The longest pause of the collector since the last question, in ms. */
+function pauses(): () => Promise<number> {
   let longest = 0;
   new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
@@ -153,39 +54,181 @@ function gcPauses(): () => Promise<number> {
   };
 }
 
-async function pending(): Promise<void> {
-  const steps = (process.env['BENCH_PENDING'] ?? '1000,10000,100000,300000').split(',').map(Number);
-  const { cloud } = await engine();
-  await perCommand(cloud, 5_000, 0);
-  global.gc?.();
-  const heapBefore = process.memoryUsage().heapUsed;
-  let there = 0;
-  const longestPause = gcPauses();
-  let offset = 10_000;
-  let first: number | undefined;
-  for (const step of steps) {
-    await longestPause();
-    for (; there < step; there += 1) {
-      await command(cloud, `away-${there}`, 1);
-      if (there % 1_000 === 0) await turn();
-    }
-    const whileFilling = await longestPause();
-    global.gc?.();
-    const whole = await longestPause();
-    const bytes = (process.memoryUsage().heapUsed - heapBefore) / there;
-    const runs: number[] = [];
-    for (let run = 0; run < 5; run += 1) {
-      runs.push(await perCommand(cloud, 4_000, offset));
-      offset += 4_000;
-    }
-    const typical = median(runs);
-    first ??= typical;
-    say(
-      `pending ${there}: ${typical.toFixed(1)} us a command (${spread(runs, 0)}), ${(typical / first).toFixed(2)} x of the first, ${bytes.toFixed(0)} bytes of heap each; longest pause of the collector ${whileFilling.toFixed(0)} ms while they came, ${whole.toFixed(0)} ms for all of it`,
-    );
-  }
-  await cloud.stop();
+interface Sample {
+  readonly pending: number;
+  readonly newUs: number;
+  readonly successUs: number;
+  readonly desks: number;
+  readonly residentMb: number;
+  readonly bytesEach: number;
+  readonly heapEach: number;
+  readonly pauseMs: number;
 }
 
-await pending();
+class Fleet {
+  readonly #world = new InstantCloud();
+  readonly #gauges = new Map<string, number>();
+  readonly #cloud: Engine;
+  /** Shadows number 0 to this have had a command; which of them still wait. */
+  #made = 0;
+  readonly #waiting: number[] = [];
+
+  private constructor(ledger: ConstructorParameters<typeof Engine>[0]['ledger']) {
+    const metrics = { ...NO_METRICS, set: (name: string, value: number) => void this.#gauges.set(name, value) };
+    const clock = new SystemClock();
+    const ports = { transport: this.#world, ledger, clock, random: new SystemRandom(), log: SILENT, metrics };
+    this.#cloud = new Engine(ports);
+  }
+
+  static async start(path: string): Promise<Fleet> {
+    const opened = await openSqliteLedger({ path });
+    if (!opened.ok) throw new Error(opened.problem.message);
+    const fleet = new Fleet(opened.value);
+    await fleet.#cloud.start();
+    return fleet;
+  }
+
+  /** So many new commands that wait, some at a time; CPU microseconds each. */
+  async create(count: number): Promise<number> {
+    const began = cpuMs();
+    const to = this.#made + count;
+    const one = async (): Promise<void> => {
+      while (this.#made < to) {
+        const number = this.#made;
+        this.#made += 1;
+        await this.#command(`away-${number}`);
+        this.#waiting.push(number);
+      }
+    };
+    await Promise.all(Array.from({ length: TOGETHER }, one));
+    await this.#accepted();
+    return ((cpuMs() - began) * 1_000) / count;
+  }
+
+  /** So many of those that wait, from anywhere, succeed; CPU microseconds each. */
+  async succeed(count: number): Promise<number> {
+    const chosen = Array.from({ length: count }, () => {
+      const at = Math.floor(Math.random() * this.#waiting.length);
+      const last = this.#waiting.pop() as number;
+      if (at >= this.#waiting.length) return last;
+      const number = this.#waiting[at] as number;
+      this.#waiting[at] = last;
+      return number;
+    });
+    const left = (await this.#cloud.health()).openCommands - count;
+    const began = cpuMs();
+    for (const [index, number] of chosen.entries()) {
+      this.#world.obey(`away-${number}`);
+      if (index % TOGETHER === 0) await turn();
+    }
+    while ((await this.#cloud.health()).openCommands > left) await pause(1);
+    return ((cpuMs() - began) * 1_000) / count;
+  }
+
+  async gauge(name: string): Promise<number> {
+    await this.#cloud.measure();
+    return this.#gauges.get(name) ?? 0;
+  }
+
+  get pending(): number {
+    return this.#waiting.length;
+  }
+
+  async stop(): Promise<void> {
+    await this.#cloud.stop();
+  }
+
+  async #command(thing: string): Promise<void> {
+    const created = await this.#cloud.create({
+      ref: { thingName: thing as ThingName },
+      patch: { targetC: 21, mode: 'eco' },
+      by: { name: 'bench' },
+      ...{ expiresInMs: WEEK_MS, applyWithinMs: WEEK_MS },
+    });
+    if (!created.ok) throw new Error(created.problem.message);
+  }
+
+  async #accepted(): Promise<void> {
+    while (this.#world.updates < this.#made) await pause(1);
+  }
+}
+
+/** Until nobody leaves the memory any more. */
+async function rested(fleet: Fleet): Promise<number> {
+  for (let before = Infinity; ;) {
+    await pause(3_000);
+    const desks = await fleet.gauge('shadow_desks');
+    if (desks >= before || desks <= 10_000) return desks;
+    before = desks;
+  }
+}
+
+async function run(path: string, sizes: readonly number[]): Promise<Sample[]> {
+  const fleet = await Fleet.start(path);
+  const samples: Sample[] = [];
+  // Compiled and warm before anything counts.
+  await fleet.create(5_000);
+  await fleet.succeed(5_000);
+  await rested(fleet);
+  global.gc?.();
+  const before = { resident: residentBytes(), heap: process.memoryUsage().heapUsed };
+  const longest = pauses();
+  for (const size of sizes) {
+    await longest();
+    const began = performance.now();
+    await fleet.create(Math.max(0, size - fleet.pending));
+    const [newUs, successUs]: [number[], number[]] = [[], []];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      successUs.push(await fleet.succeed(Math.min(BLOCK, size / 2)));
+      newUs.push(await fleet.create(Math.min(BLOCK, size / 2)));
+    }
+    const pauseMs = await longest();
+    const desks = await rested(fleet);
+    global.gc?.();
+    samples.push({
+      ...{ pending: fleet.pending, newUs: median(newUs), successUs: median(successUs), pauseMs, desks },
+      residentMb: residentBytes() / 1e6,
+      bytesEach: (residentBytes() - before.resident) / fleet.pending,
+      heapEach: (process.memoryUsage().heapUsed - before.heap) / fleet.pending,
+    });
+    print(`${size} pending after ${((performance.now() - began) / 1_000).toFixed(0)} s`);
+  }
+  await fleet.stop();
+  return samples;
+}
+
+const sizes = (process.env['BENCH_PENDING'] ?? '1000,10000,100000,1000000').split(',').map(Number);
+const folder = mkdtempSync(join(process.env['BENCH_DIR'] ?? tmpdir(), 'bench-pending-'));
+try {
+  const samples = await run(join(folder, 'ledger.sqlite'), sizes);
+  const [first] = samples;
+  const ratio = (us: number, of: number | undefined): string => `${us.toFixed(0)} (${(us / (of ?? us)).toFixed(2)} x)`;
+  print(`\nPending commands, one on each shadow. ${machine()}\n`);
+  print(
+    table(
+      [
+        'pending',
+        'new, us',
+        'success, us',
+        'desks in memory',
+        'resident, MB',
+        'bytes each',
+        'heap each',
+        'longest pause, ms',
+      ],
+      samples.map((one) => [
+        one.pending.toLocaleString('en-US'),
+        ratio(one.newUs, first?.newUs),
+        ratio(one.successUs, first?.successUs),
+        one.desks.toLocaleString('en-US'),
+        one.residentMb.toFixed(0),
+        one.bytesEach.toFixed(0),
+        one.heapEach.toFixed(0),
+        one.pauseMs.toFixed(0),
+      ]),
+    ),
+  );
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
 process.exit(0);
