@@ -45,7 +45,13 @@ export function defineControl(command: Command, cli: Cli): void {
       .command(name)
       .summary(summary)
       .description(`${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`)
-      .option('--simulator <url>', 'where it runs', 'http://127.0.0.1:8081');
+      .option('--simulator <url>', 'where it runs', 'http://127.0.0.1:8081')
+      // Who starts it with --http looks into it with --http.
+      .hook('preAction', (_, asked) => {
+        const given =
+          command.getOptionValueSource('http') === 'cli' && asked.getOptionValueSource('simulator') !== 'cli';
+        if (given) asked.setOptionValue('simulator', `http://${command.getOptionValue('http') as string}`);
+      });
 
   verb('list', 'the shadows, their versions and sizes').action(
     cli.action(async (options: Shared) => list(options, cli)),
@@ -193,7 +199,7 @@ async function ask<T>(method: string, path: string, { simulator }: Shared, body?
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   } catch (cause) {
-    const message = 'no local cloud answers there; "shadowctl sim" starts one';
+    const message = 'no local cloud answers there';
     return fail(problem('server_unreachable', message, { at: simulator, cause }));
   }
   const answer = (await response.json().catch(() => undefined)) as (T & { message?: string }) | undefined;

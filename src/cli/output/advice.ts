@@ -21,8 +21,12 @@ const ADVICE: Partial<Record<ProblemCode, string>> = {
   ledger_corrupt: 'keep the file, restore a backup; see docs/PROBLEMS.md',
 };
 
+/** What the verbs of the local cloud talk to is another program. */
+const NO_SIMULATOR = 'start one with "shadowctl sim", or say where it is with --simulator URL';
+
 /** `verb`: the one that was asked for, if it is one. */
 export function adviceOf(problem: Problem, verb: string | undefined): string | undefined {
+  if (problem.code === 'server_unreachable' && verb?.split(' ')[0] === 'sim') return NO_SIMULATOR;
   if (problem.code !== 'invalid_usage') return ADVICE[problem.code];
   return verb === undefined ? 'see "shadowctl --help"' : `see "shadowctl ${verb} --help"`;
 }

@@ -116,6 +116,7 @@ test('the verbs look into a running cloud and bend it, and it stops in order', a
   await probe.body(`${SHADOW}/update/accepted`);
 
   const list = await shadowctl('sim', 'list', ...at);
+  expect(await shadowctl('sim', 'list', '--http', new URL(at[1] ?? '').host)).toEqual(list);
   expect(list.code).toBe(0);
   expect(list.stdout).toMatch(/heater +1 +7 +differs/);
   const file = folder.path('dump.json');
@@ -138,7 +139,8 @@ test('the verbs look into a running cloud and bend it, and it stops in order', a
 
   sim.child.kill('SIGTERM');
   expect(await once(sim.child, 'exit')).toEqual([0, null]);
-  expect((await shadowctl('sim', 'list', ...at)).code).toBe(7);
+  const gone = await shadowctl('sim', 'list', ...at);
+  expect([gone.code, gone.stderr]).toEqual([7, expect.stringContaining('start one with "shadowctl sim"')]);
 });
 
 test('G-12: it listens on loopback unless told otherwise, and then says what that means', async () => {
