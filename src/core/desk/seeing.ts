@@ -4,8 +4,9 @@ import type { Command } from '../command/command.ts';
 import { isTakenOver } from '../command/ending.ts';
 import { judge } from '../command/judge.ts';
 import { writeIdOf, type Write } from '../command/write.ts';
-import type { JsonObject } from '../json/json.ts';
-import { leavesOf } from '../json/json-pointer.ts';
+import type { JsonObject, JsonValue } from '../json/json.ts';
+import { jsonEqual } from '../json/json-equal.ts';
+import { leavesOf, valueAt } from '../json/json-pointer.ts';
 import {
   newIncarnation,
   seeAccepted,
@@ -164,16 +165,19 @@ function setWord(draft: Draft, reported: JsonObject | undefined): void {
 
 /**
  * By leaf, the youngest command of the write that asks for it: also of one that was given up, and landed in spite of what
- * its answer or a snapshot said.
+ * its answer or a snapshot said. Of such a write the token alone proves nothing, since others can send it too (attack
+ * B-16): it is ours where it asks for what the command asked.
  */
-function sourceFor(draft: Draft, { clientToken }: AcceptedUpdate): (field: FieldPointer) => string {
+function sourceFor(draft: Draft, { clientToken, state }: AcceptedUpdate): (field: FieldPointer) => string {
   const id = writeIdOf(clientToken);
-  if (id === undefined) return () => foreignSource(clientToken);
+  const write = draft.write(id);
   const owners = new Map<FieldPointer, Command>();
   let youngest: Command | undefined;
-  for (const command of carriedBy(draft, id)) {
-    youngest = command;
-    for (const { field } of command.fields) owners.set(field, command);
+  for (const command of write === undefined ? givenUp(draft, id) : commandsOf(draft, write)) {
+    if (write !== undefined) youngest = command;
+    for (const { field, desired } of command.fields) {
+      if (write !== undefined || asksFor(state.desired, field, desired)) owners.set(field, command);
+    }
   }
   return (field) => {
     const owner = owners.get(field) ?? youngest;
@@ -181,10 +185,17 @@ function sourceFor(draft: Draft, { clientToken }: AcceptedUpdate): (field: Field
   };
 }
 
-function carriedBy(draft: Draft, id: WriteId): Command[] {
-  const write = draft.write(id);
-  if (write !== undefined) return write.commandIds.flatMap((commandId) => draft.command(commandId) ?? []);
+const commandsOf = (draft: Draft, { commandIds }: Write): Command[] =>
+  commandIds.flatMap((id) => draft.command(id) ?? []);
+
+function givenUp(draft: Draft, id: WriteId | undefined): Command[] {
+  if (id === undefined) return [];
   return [...draft.desk.commands.values()].filter(({ writeId }) => writeId === id);
+}
+
+function asksFor(desired: JsonObject | null | undefined, field: FieldPointer, wish: JsonValue): boolean {
+  const asked = desired === null ? undefined : valueAt(desired, field);
+  return asked !== undefined && jsonEqual(asked, wish);
 }
 
 function touchedBy(update: AcceptedUpdate): FieldPointer[] | undefined {
