@@ -27,7 +27,7 @@ export interface ShelfParts extends DeskShelfOptions {
 const UNHEARD_MS = 10_000;
 /** So often it is looked who may go, while too many are there, and at so many in one go. */
 const LOOK_MS = 500;
-const LOOKED_AT_ONCE = 20_000;
+const LOOKED_AT_ONCE = 5_000;
 
 /** The desks that are in memory, and who has to leave it. */
 export class DeskShelf {
