@@ -426,3 +426,41 @@ test('seed 31108: what had begun before a crash and is stopped before it begins 
   expect(effects).toMatchObject([{ type: 'conclude', reply: { response: { status: 'failed' } } }]);
   expect(after.sequences.get('k')).toBe(1);
 });
+
+test('seed 4: a command whose answer was lost is no noop because the device has answered it by the time of the look', () => {
+  const world = new DeskWorld();
+  world.link(true);
+  world.foreign({ a: 1 });
+  world.act('obeys');
+  world.send({ type: 'ask' });
+  world.deliverAll();
+  world.create({ a: 2 });
+  // The answer and the delta are lost, the device acts, and only a snapshot shows both.
+  while (world.mail.length > 0) world.lose(0);
+  world.act('obeys');
+  while (world.mail.length > 0) world.lose(0);
+  world.heal();
+  const [command] = world.stored.values();
+  expect(command?.status).toBe('succeeded');
+  expect(command?.noop).toBeUndefined();
+});
+
+test.each([
+  ['before', (world: DeskWorld) => world.act('obeys')],
+  ['differently since', (world: DeskWorld) => world.act('differs')],
+])('seed 8: a command for what was so is a noop if it was reported %s', (how, befall) => {
+  const world = new DeskWorld();
+  world.link(true);
+  world.foreign({ a: 1 });
+  world.act('obeys');
+  world.send({ type: 'ask' });
+  world.deliverAll();
+  world.create({ a: 1 });
+  world.deliverAll();
+  befall(world);
+  world.deliverAll();
+  world.heal();
+  const [command] = world.stored.values();
+  expect(command).toMatchObject({ status: 'succeeded', ...(how === 'before' ? { noop: true } : {}) });
+  expect(command?.noop).toBe(how === 'before' ? true : undefined);
+});

@@ -70,6 +70,8 @@ export interface Findings {
   readonly version: number;
   /** The device took the command's version into account. */
   readonly delivered: boolean;
+  /** Open fields that were as desired when the write was accepted, and were reported otherwise since. */
+  readonly moved?: readonly FieldPointer[];
   /** Only fields whose outcome differs from what the command holds. */
   readonly fields: readonly { readonly field: FieldPointer; readonly state: FieldOutcome }[];
 }

@@ -51,11 +51,25 @@ export function judge(command: Command, evidence: Evidence): Findings {
     const state = judgeField(field, command, evidence);
     return state === undefined || sameOutcome(state, field.state) ? [] : [{ field: field.field, state }];
   });
+  const moved = command.fields.filter((field) => hasMoved(field, command, evidence)).map(({ field }) => field);
   return {
     version: view.version,
     delivered: delivered || fields.some(({ state }) => showsDevice(state, word)),
+    ...(moved.length === 0 ? {} : { moved }),
     fields,
   };
+}
+
+/**
+ * Whether the device had to change something after all: it shows another value, or only a snapshot shows that it
+ * reported this one since, and not what there was in between.
+ */
+function hasMoved(field: CommandField, command: Command, { view, model }: Evidence): boolean {
+  if (field.alreadyEqual !== true || field.desired === null || !isOpenField(field)) return false;
+  const reported = valueAt(view.state.reported, field.field);
+  if (!modelEqual({ desired: field.desired, reported, annotations: model.annotations(field.field) })) return true;
+  const [stamp, version] = markAt(view.marks.reported, field.field) ?? [0, 0];
+  return version === 0 && stamp >= (command.stamp ?? 0);
 }
 
 /** Undefined: nothing to be said, the outcome stays. */

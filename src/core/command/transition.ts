@@ -135,9 +135,10 @@ function withFacts(command: Command, event: Extract<CommandEvent, { type: 'accep
 }
 
 function judged(command: Command, findings: Findings, now: EpochMs): Step {
-  const fields = withFindings(command.fields, findings);
+  const known = withoutEqual(command, findings);
+  const fields = withFindings(known.fields, findings);
   const arrived = findings.delivered && command.status === 'sent';
-  if (fields === command.fields && !arrived) return { command };
+  if (fields === known.fields && !arrived) return { command: known };
   const seen: Command = {
     ...command,
     fields,
@@ -152,6 +153,17 @@ function judged(command: Command, findings: Findings, now: EpochMs): Step {
       version: findings.version,
     },
   };
+}
+
+/** What was equal and moved since: its end will not be that nothing had to change. */
+function withoutEqual(command: Command, { moved }: Findings): Command {
+  if (moved === undefined) return command;
+  const fields = command.fields.map((field) => {
+    if (!moved.includes(field.field)) return field;
+    const { alreadyEqual: _, ...rest } = field;
+    return rest;
+  });
+  return { ...command, fields };
 }
 
 function withFindings(fields: readonly CommandField[], findings: Findings): readonly CommandField[] {

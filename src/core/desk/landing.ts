@@ -1,14 +1,12 @@
-import { isOpenCommand, isOpenField } from '../command/clocks.ts';
-import type { Command, CommandField } from '../command/command.ts';
+import { isOpenCommand } from '../command/clocks.ts';
+import type { Command } from '../command/command.ts';
 import { leftBehind } from '../command/ending.ts';
-import type { FieldFacts } from '../command/events.ts';
 import type { Write } from '../command/write.ts';
 import { jsonEqual } from '../json/json-equal.ts';
-import type { JsonValue } from '../json/json.ts';
-import { leavesOf, overlaps, valueAt } from '../json/json-pointer.ts';
-import { modelEqual } from '../model/model-equal.ts';
-import { commandSource, markAt, sourceOf, withMark, type ShadowView } from '../view/view.ts';
+import { leavesOf, valueAt } from '../json/json-pointer.ts';
+import { commandSource, markAt, withMark, type ShadowView } from '../view/view.ts';
 import type { Draft } from './draft.ts';
+import { factsOf } from './facts.ts';
 
 /** Where a write came to lie: what the commands it carries learn from that, and what becomes of ended ones. */
 
@@ -50,7 +48,7 @@ function landedCommands(draft: Draft, write: Write, landing: Landing): void {
   const events = write.commandIds.flatMap((id) => {
     const command = draft.command(id);
     if (command === undefined) return [];
-    const facts = command.fields.map((field) => factsOf(draft, { command, field, write, view: next }));
+    const facts = command.fields.map((field) => factsOf(draft, { command, field, write, before: next }));
     return [{ id, facts }];
   });
   for (const { id, facts } of events) {
@@ -60,64 +58,6 @@ function landedCommands(draft: Draft, write: Write, landing: Landing): void {
   dropOlderAttempts(draft, write);
   const { nudgeAfterMs } = draft.context.settings;
   draft.desk.nudge = { at: (draft.now + nudgeAfterMs) as Command['createdAt'], count: 0 };
-}
-
-function factsOf(
-  draft: Draft,
-  {
-    command,
-    field,
-    write,
-    view,
-  }: { command: Command; field: CommandField; write: Write; view: ShadowView | undefined },
-): FieldFacts {
-  const { model } = draft.context;
-  const before = view === undefined ? beforeOf(write, field) : valueAt(view.state.desired, field.field);
-  const restoreTo = restoreTarget(draft, { command, field, before, view });
-  const known = view ?? draft.desk.sight.view;
-  const reported = valueAt(known?.state.reported, field.field);
-  const annotations = model.annotations(field.field);
-  const alreadyEqual =
-    field.desired === null ? before === undefined : modelEqual({ desired: field.desired, reported, annotations });
-  const plain = view !== undefined && draft.desk.word === undefined;
-  const quiet = before === undefined || modelEqual({ desired: before, reported, annotations });
-  const settled =
-    plain && alreadyEqual && quiet && draft.desk.presence.state !== 'offline' && !othersOpen(draft, command, field);
-  return { field: field.field, ...(restoreTo === undefined ? {} : { restoreTo }), alreadyEqual, settled };
-}
-
-function beforeOf(write: Write, { field }: CommandField): JsonValue | undefined {
-  return Object.hasOwn(write.before, field) ? write.before[field] : undefined;
-}
-
-/** The last desired value that was confirmed or foreign: an unconfirmed wish of ours hands on what it would restore. */
-function restoreTarget(
-  draft: Draft,
-  {
-    command,
-    field,
-    before,
-    view,
-  }: { command: Command; field: CommandField; before: JsonValue | undefined; view: ShadowView | undefined },
-): JsonValue | undefined {
-  if (before === undefined) return undefined;
-  const mark = markAt((view ?? draft.desk.sight.view)?.marks.desired, field.field);
-  const source = mark === undefined ? undefined : sourceOf(mark);
-  if (source?.kind !== 'command' || source.commandId === command.id) return before;
-  const owner = draft.command(source.commandId)?.fields.find((candidate) => candidate.field === field.field);
-  if (owner === undefined || owner.state.outcome === 'confirmed' || !jsonEqual(owner.desired, before)) return before;
-  return owner.restoreTo;
-}
-
-function othersOpen(draft: Draft, command: Command, { field }: CommandField): boolean {
-  return draft
-    .openCommands()
-    .some(
-      (other) =>
-        other.id !== command.id &&
-        other.version !== undefined &&
-        other.fields.some((candidate) => isOpenField(candidate) && overlaps({ left: candidate.field, right: field })),
-    );
 }
 
 /** A snapshot does not name authors. Once we know that the write landed, what stands of it is ours. */
