@@ -464,3 +464,23 @@ test.each([
   expect(command).toMatchObject({ status: 'succeeded', ...(how === 'before' ? { noop: true } : {}) });
   expect(command?.noop).toBe(how === 'before' ? true : undefined);
 });
+
+test('seed 243: a wish for a shadow that must not exist waits while the first update of a new one is heard of', () => {
+  const world = new DeskWorld();
+  world.link(true);
+  world.foreign({ a: 1 });
+  world.send({ type: 'ask' });
+  world.deliverAll();
+  world.delete();
+  world.deliverAll();
+  world.send({ type: 'ask' });
+  world.deliverAll();
+  // Its version goes on where it stood: the view of nothing has no use for it, and it is held until a snapshot comes.
+  world.foreign({ a: 5 });
+  world.deliver(0, { twice: false });
+  world.create({ a: 2 }, { ifVersion: 0 });
+  world.deliverAll();
+  world.heal();
+  expect(world.record?.document.state.desired).toEqual({ a: 5 });
+  expect([...world.stored.values()].at(-1)).toMatchObject({ status: 'failed', statusReason: 'version_conflict' });
+});
