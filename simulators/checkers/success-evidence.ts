@@ -1,15 +1,21 @@
 import type { MakeChecker } from './checker.ts';
 import { CommandTimes } from './command-times.ts';
 import { unproven } from './evidence.ts';
+import { noopTruth } from './noop-truth.ts';
 import { SteadyClock } from './steady-clock.ts';
 
-/** I8: a command succeeds only when the device itself has shown every field, at or above the command's version. */
+/**
+ * I8: a command succeeds only when the device itself has shown every field, at or above the command's version; and
+ * `noop` is said only where nothing had to change.
+ */
 export const successEvidence: MakeChecker = (context) => {
   const judged = new Set<string>();
   const times = new CommandTimes();
   const clock = new SteadyClock();
+  const noop = noopTruth(context);
   return {
     see(atMs, sighting) {
+      noop.see(atMs, sighting);
       times.see(atMs, sighting);
       clock.see(atMs, sighting);
       if (sighting.type !== 'looked' || sighting.command === undefined) return;

@@ -17,6 +17,7 @@ afterEach(() => {
   vi.doUnmock('../../src/core/command/resolve.ts');
   vi.doUnmock('../../src/core/command/transition.ts');
   vi.doUnmock('../../src/core/desk/asking.ts');
+  vi.doUnmock('../../src/core/desk/facts.ts');
   vi.doUnmock('../../src/core/view/sight.ts');
   vi.doUnmock('../../src/core/reconcile/report.ts');
   vi.doUnmock('../../src/core/reconcile/backoff.ts');

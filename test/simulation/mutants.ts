@@ -3,6 +3,7 @@ import type * as AskingModule from '../../src/core/desk/asking.ts';
 import type * as BackoffModule from '../../src/core/reconcile/backoff.ts';
 import type * as ClocksModule from '../../src/core/command/clocks.ts';
 import type * as EndingModule from '../../src/core/command/ending.ts';
+import type * as FactsModule from '../../src/core/desk/facts.ts';
 import type * as JudgeModule from '../../src/core/command/judge.ts';
 import type * as ReportModule from '../../src/core/reconcile/report.ts';
 import type * as ResolveModule from '../../src/core/command/resolve.ts';
@@ -153,6 +154,54 @@ export const MUTANTS: readonly Mutant[] = [
       }),
   },
   {
+    mistake: 'noop by equality while a change is in flight',
+    finds: ['I8'],
+    replace: () =>
+      vi.doMock('../../src/core/desk/facts.ts', async (original) => {
+        const real = await original<typeof FactsModule>();
+        return {
+          ...real,
+          factsOf: (draft, landed) => {
+            const facts = real.factsOf(draft, landed);
+            const { word, presence } = draft.desk;
+            const settled = facts.alreadyEqual && word === undefined && presence.state !== 'offline';
+            return { ...facts, settled };
+          },
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'noop to a device that is known to be away',
+    finds: ['I8'],
+    replace: () =>
+      vi.doMock('../../src/core/desk/facts.ts', async (original) => {
+        const real = await original<typeof FactsModule>();
+        return {
+          ...real,
+          factsOf: (draft, landed) => {
+            const { presence } = draft.desk;
+            if (presence.state === 'offline') draft.desk.presence = { ...presence, state: 'unknown' };
+            const facts = real.factsOf(draft, landed);
+            draft.desk.presence = presence;
+            return facts;
+          },
+        } satisfies typeof real;
+      }),
+  },
+  {
+    mistake: 'noop by what a snapshot shows after the device has acted',
+    finds: ['I8'],
+    replace: () =>
+      vi.doMock('../../src/core/desk/facts.ts', async (original) => {
+        const real = await original<typeof FactsModule>();
+        return {
+          ...real,
+          factsOf: (draft, landed) =>
+            real.factsOf(draft, { ...landed, before: landed.before ?? draft.desk.sight.view }),
+        } satisfies typeof real;
+      }),
+  },
+  {
     mistake: 'the deadline is judged before evidence that was asked for',
     finds: ['I9', 'I8'],
     // Rarer than the others since a verdict may rest on what the server could know: seed 146, and seed 42 by I11.
@@ -178,6 +227,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     mistake: 'deadlines run on the wall clock',
     finds: ['I9'],
+    from: 11,
     trouble: JUMPS,
     replace: () =>
       vi.doMock('../../src/cloud/steady-time.ts', () => ({
