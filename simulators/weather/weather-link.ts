@@ -5,7 +5,8 @@ import { done, fail, type Result } from '../../src/core/result.ts';
 import type { OutgoingMessage, Subscription } from '../../src/ports/transport.ts';
 import type { Process } from '../machine/process.ts';
 import type { SeededRandom } from '../time/seeded-random.ts';
-import type { Network, Peer } from './network.ts';
+import type { Network } from './network.ts';
+import type { Peer } from './session.ts';
 
 /** What may be done to a program at the edges of a publish and a delivery. Each returns true if the process dies there. */
 export interface LinkHooks {

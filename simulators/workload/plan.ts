@@ -5,7 +5,7 @@ import type { ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
 import type { Action, Errand } from '../hardware/actuator.ts';
 import type { Ailment } from '../hardware/hardware.ts';
 import type { DirectFailpoint, Failpoint } from '../machine/failpoints.ts';
-import type { Direction } from '../weather/network.ts';
+import type { Direction } from '../weather/passage.ts';
 import type { Weather } from '../weather/weather.ts';
 
 /** Everything a run is made of, drawn from the seed beforehand: a shorter list of steps is a smaller failure. */

@@ -6,7 +6,8 @@ import type { Hardware } from '../hardware/hardware.ts';
 import { same } from '../checkers/service-history.ts';
 import { Process } from '../machine/process.ts';
 import { WallClock } from '../machine/wall-clock.ts';
-import type { Network, Peer } from '../weather/network.ts';
+import type { Network } from '../weather/network.ts';
+import type { Peer } from '../weather/session.ts';
 import type { Environment, Machine } from './environment.ts';
 
 const REBOOT_MS = 3_000;

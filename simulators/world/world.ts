@@ -16,8 +16,8 @@ import type { Store } from '../ledger/simulated-ledger.ts';
 import { Failpoints } from '../machine/failpoints.ts';
 import { SeededRandom } from '../time/seeded-random.ts';
 import { settled, settlesQuickly, SimulatedClock, SIMULATION_START } from '../time/simulated-clock.ts';
-import { Network, type Hold } from '../weather/network.ts';
-import { fairWeather } from '../weather/weather.ts';
+import { Network } from '../weather/network.ts';
+import type { Hold } from '../weather/passage.ts';
 import { Apps } from '../workload/apps.ts';
 import { DirectApps } from '../workload/direct-apps.ts';
 import { SERVER, shadowsOf } from '../workload/draw-plan.ts';
@@ -93,10 +93,10 @@ export class World {
       random: random.fork('network'),
       emit,
       coverage: this.coverage,
+      weather: { ...plan.weather },
       tombstoneSeconds: plan.tombstoneSeconds,
       ...(hold === undefined ? {} : { hold }),
     });
-    this.#network.weather = { ...plan.weather };
     this.#environment = {
       clock: this.clock,
       random,
@@ -407,8 +407,7 @@ export class World {
 
   #heal(): void {
     this.#healed = true;
-    this.#network.weather = fairWeather();
-    this.#network.mendAll();
+    this.#network.heal();
     this.#failpoints.disarm();
     const { store } = this.#options;
     store.refusing = undefined;
