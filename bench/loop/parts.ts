@@ -35,7 +35,7 @@ export async function openPost(connections: number) {
 
 /**
  * Four bare MQTT legs: app, broker, device, broker, app. `post`: behind a bare POST that is answered after the fourth.
- * `journey`: the same with a sync before the first leg and one after the fourth, where the loop commits.
+ * `journey`: the same with a sync before the first leg and one after the fourth, where the loop commits, in groups as there.
  */
 export async function openRelay(devices: number) {
   const things = thingNames(devices);

@@ -13,6 +13,7 @@ export async function throughput(repetitions: number, devices: number): Promise<
   const whole = await openWhole({ devices, connections: devices });
   await whole.run(load);
   await relay.post(load);
+  await relay.journey(load);
   const costs: Record<'bare' | 'whole', Record<string, number>[]> = { bare: [], whole: [] };
   const costing = async (of: 'bare' | 'whole', processes: Processes, run: () => Promise<Paced>): Promise<Paced> => {
     const { result, cost } = await costPerCommand(processes, load.count, run);
@@ -22,6 +23,7 @@ export async function throughput(repetitions: number, devices: number): Promise<
   const results = await interleave<Paced>(repetitions, {
     'four bare MQTT legs, nobody POSTs': () => relay.run(load),
     'bare POST and four bare MQTT legs': () => costing('bare', relay.processes, () => relay.post(load)),
+    'the same, durable: a sync before and one after': () => relay.journey(load),
     'shadowctl, POST to succeeded': () => costing('whole', whole.processes, () => whole.run(load)),
   });
   await whole.close();
@@ -55,10 +57,10 @@ export async function throughput(repetitions: number, devices: number): Promise<
       ],
     ),
   );
-  const [four = 1, legs = 1, loop = 0] = Object.values(results).map((all) =>
+  const [four = 1, legs = 1, durable = 1, loop = 0] = Object.values(results).map((all) =>
     median(all.map(({ perSecond }) => perSecond)),
   );
   print(
-    `\nratio: ${number(loop / legs)} x of the same legs bare (goal 0.7); ${number(loop / four)} x without the POST`,
+    `\nratio: ${number(loop / legs)} x of the same legs bare (goal 0.7); ${number(loop / durable)} x of them durable; ${number(loop / four)} x without the POST`,
   );
 }

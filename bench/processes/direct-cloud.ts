@@ -33,7 +33,7 @@ const by = { name: 'bench' };
 async function exchange(thing: string): Promise<void> {
   const request = { thingName: thing as ThingName, name: 'open', args: { at: 1 }, by };
   const { command } = got(await cloud.createDirect(request));
-  const { status } = got(await cloud.settled(command.id, AbortSignal.timeout(60_000), command.ref));
+  const { status } = got(await cloud.settled(command.id, command.ref).command);
   if (status !== 'succeeded') throw new Error(status);
 }
 

@@ -5,7 +5,8 @@ import { answer, options, ready } from '../support/process.ts';
 
 /**
  * The bare exchange: a request of the same size, and the response that names it. No ledger, no retransmission, no rights.
- * `durable`: a sync before the request and one after the response, where a command commits.
+ * `durable`: a page and a sync before the request and after the response, where a command commits; who asks in the same
+ * turn shares the sync, as in the ledger.
  */
 const { url, things } = options<{ url: string; things: readonly string[] }>();
 const waiting = new Map<string, () => void>();
@@ -41,12 +42,12 @@ function request(): { id: string; payload: string } {
 const page = new PageSync();
 
 async function exchange(thing: string, durable: boolean): Promise<void> {
-  if (durable) page.once();
+  if (durable) await page.together();
   const { id, payload } = request();
   const answered = new Promise<void>((resolve) => waiting.set(id, resolve));
   void client.publish(message(`cmd/${thing}/req`, payload)).catch(() => undefined);
   await answered;
-  if (durable) page.once();
+  if (durable) await page.together();
 }
 
 async function fanOut(group: string): Promise<number> {

@@ -8,8 +8,8 @@ import { answer, options, ready } from '../support/process.ts';
 
 /**
  * Sends and waits for what comes back over four legs: of itself when it is asked to, or for whoever POSTs, whose body is
- * read by our schema and who is answered when the fourth leg has arrived. Who asks for it `durable` pays for a sync before
- * the first leg and one after the fourth.
+ * read by our schema and who is answered when the fourth leg has arrived. Who asks for it `durable` pays for a page and a sync
+ * before the first leg and after the fourth; who asks in the same turn of the event loop shares the sync, as in the ledger.
  */
 const { url, things } = options<{ url: string; things: readonly string[] }>();
 const waiting = new Map<string, () => void>();
@@ -24,6 +24,13 @@ const relayed = (thing: string): Promise<void> =>
   });
 
 const page = new PageSync();
+
+async function relay(thing: string, durable: boolean): Promise<void> {
+  if (durable) await page.together();
+  await relayed(thing);
+  if (durable) await page.together();
+}
+
 const reply = JSON.stringify({ id: 'x'.repeat(36), filler: 'x'.repeat(700) });
 const server = createServer((request, response) => {
   const chunks: Buffer[] = [];
@@ -32,9 +39,7 @@ const server = createServer((request, response) => {
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString());
     if (!createCommandBody.safeParse(body).success) throw new Error('the body does not fit');
     const [, thing = '', durable] = /^\/v1\/things\/([^/]+)\/commands(\?durable)?$/.exec(request.url ?? '') ?? [];
-    if (durable !== undefined) page.once();
-    void relayed(thing).then(() => {
-      if (durable !== undefined) page.once();
+    void relay(thing, durable !== undefined).then(() => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': reply.length });
       response.end(reply);
     });

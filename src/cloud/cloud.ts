@@ -46,8 +46,8 @@ export interface Cloud {
   command(id: CommandId): Promise<Result<AnyCommand>>;
   commands(filter: CommandFilter, page: PageRequest): Promise<Result<Page<AnyCommand>>>;
   timeline(id: CommandId): Promise<Result<readonly TimelineEntry[]>>;
-  /** Settles with the command when it has ended, or as it then is when `signal` aborts. Faster where its shadow is given. */
-  settled(id: CommandId, signal: AbortSignal, ref?: ShadowRef): Promise<Result<AnyCommand>>;
+  /** Waits for the end of a command. Faster where its shadow is given. */
+  settled(id: CommandId, ref?: ShadowRef): Settling;
   /** Cancel and extend need an open command; retry and rollback of an ended one create a new command. */
   act(id: CommandId, action: CommandAction): Promise<Result<AnyCommand>>;
 
@@ -116,6 +116,16 @@ export interface CreateCommand extends AnyWish {
   /** Default `restore`. */
   readonly onEnd?: OnEnd;
   readonly ifVersion?: number;
+}
+
+/**
+ * A wait for the end of a command. Every request that waits is one, so it is no AbortSignal: V8 makes hidden classes of
+ * its own for each of those.
+ */
+export interface Settling {
+  /** The command when it has ended, or as it was when somebody gave up. */
+  readonly command: Promise<Result<AnyCommand>>;
+  giveUp(): void;
 }
 
 export interface CreatedCommand {

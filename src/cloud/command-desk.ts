@@ -47,7 +47,7 @@ export class CommandDesk {
     return this.#options.once.run(idempotency, {
       make: (remember) => {
         const id = this.#options.ids.next() as CommandId;
-        return this.#place({ ...request, id, author: by.name, grant: by.grant }, remember(id));
+        return this.#place(Object.assign({}, request, { id, author: by.name, grant: by.grant }), remember(id));
       },
       repeat: async (id) => {
         const found = await this.#options.ledger.command(id);

@@ -44,11 +44,11 @@ export class DirectClerk {
   }
 
   async create(request: CreateDirectCommand): Promise<Result<CreatedDirectCommand>> {
-    const { idempotency, by, ...wish } = request;
+    const { idempotency, by } = request;
     return this.#options.once.run(idempotency, {
       make: (remember) => {
         const id = this.#options.ids.next() as CommandId;
-        return this.#place({ ...wish, id, author: by.name, grant: by.grant }, remember(id));
+        return this.#place(Object.assign({}, request, { id, author: by.name, grant: by.grant }), remember(id));
       },
       repeat: async (id) => {
         const command = await this.#find(id);
@@ -99,11 +99,11 @@ export class DirectClerk {
   }
 
   async #place(
-    { sequenceKey, ...wish }: Omit<DirectWish, 'sequence'> & { readonly sequenceKey?: string | undefined },
+    wish: Omit<DirectWish, 'sequence'> & { readonly sequenceKey?: string | undefined },
     extra: readonly LedgerChange[],
   ): Promise<Result<CreatedDirectCommand>> {
     const { desks, time, metrics, openPerThingMax } = this.#options;
-    const { thingName } = wish;
+    const { thingName, sequenceKey } = wish;
     const desk = await desks.open(thingName);
     if ((desk?.commands.size ?? 0) >= openPerThingMax) {
       return fail(problem('too_many_commands', `the thing has ${openPerThingMax} commands that are not done`));
@@ -112,7 +112,7 @@ export class DirectClerk {
     const now = desks.peek(thingName);
     const number = sequenceKey === undefined || now === undefined ? undefined : nextNumber(now, sequenceKey);
     const sequence = sequenceKey === undefined || number === undefined ? undefined : { key: sequenceKey, number };
-    const made = newDirectCommand({ ...wish, sequence }, time.now());
+    const made = newDirectCommand(Object.assign({}, wish, { sequence }), time.now());
     if (!made.ok) return made;
     const event = { type: 'create', command: made.value, inGroup: false } as const;
     const stored = await desks.sendDurably(thingName, event, { extra, refusable: true });

@@ -28,6 +28,7 @@ import type {
   Cloud,
   CloudHealth,
   CommandAction,
+  CountedRule,
   CreateCommand,
   CreateDirectCommand,
   CreateGroupCommand,
@@ -38,8 +39,8 @@ import type {
   CreatedMany,
   DriftTarget,
   Explanation,
-  CountedRule,
   NewIgnoreRule,
+  Settling,
   ShadowExplanation,
   ShadowReport,
   ThingReport,
@@ -244,8 +245,8 @@ export class Engine implements Cloud {
     return found.ok ? this.#options.ledger.timeline(id) : found;
   }
 
-  async settled(id: CommandId, signal: AbortSignal, ref?: ShadowRef): Promise<Result<AnyCommand>> {
-    return this.#reader.settled(id, signal, ref);
+  settled(id: CommandId, ref?: ShadowRef): Settling {
+    return this.#reader.settled(id, ref);
   }
 
   async act(id: CommandId, action: CommandAction): Promise<Result<AnyCommand>> {

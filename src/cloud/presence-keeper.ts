@@ -1,3 +1,4 @@
+import { amend } from '../core/amend.ts';
 import { monotonicMs, type EpochMs, type ThingName } from '../core/brand.ts';
 import type { Presence } from '../core/presence/presence.ts';
 import {
@@ -78,7 +79,7 @@ export class PresenceKeeper {
     const { shown } = track;
     const trusted: PresenceTrack =
       shown.state === 'online'
-        ? { ...track, shown: { ...shown, source: 'traffic', lastTrafficAt: this.#time.now() } }
+        ? amend(track, { shown: amend(shown, { source: 'traffic', lastTrafficAt: this.#time.now() }) })
         : track;
     this.#keep(thingName, trusted);
     this.#arm(thingName, trusted);

@@ -12,7 +12,7 @@ import { fail, ok, type Result } from '../core/result.ts';
 import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
 import type { Cancel } from '../ports/clock.ts';
 import type { Ledger } from '../ports/ledger.ts';
-import type { Explanation, ShadowExplanation, ShadowReport } from './cloud.ts';
+import type { Explanation, Settling, ShadowExplanation, ShadowReport } from './cloud.ts';
 import type { Desks } from './desks.ts';
 import type { DirectDesks } from './direct-desks.ts';
 import type { Hub } from './hub.ts';
@@ -44,19 +44,10 @@ export class Reader {
     return found.value === undefined ? notFound(id) : ok(found.value);
   }
 
-  async settled(id: CommandId, signal: AbortSignal, ref?: ShadowRef): Promise<Result<AnyCommand>> {
+  settled(id: CommandId, ref?: ShadowRef): Settling {
     // Listen first, look second: an end in between is not missed.
-    const end = this.#whenEnded(id, signal);
-    // What is open on its desk cannot have ended in the ledger.
-    if (ref === undefined || !this.#isOpenOnDesk(id, ref)) {
-      const found = await this.command(id);
-      if (!found.ok || !isOpenCommand(found.value)) {
-        end.cancel();
-        return found;
-      }
-    }
-    const command = await end.command;
-    return command === undefined ? this.command(id) : ok(command);
+    const end = this.#whenEnded(id);
+    return { command: this.#settled(id, end, ref), giveUp: end.cancel };
   }
 
   /** Those in the ledger, and those that were heard of just now. */
@@ -132,27 +123,42 @@ export class Reader {
     });
   }
 
+  async #settled(id: CommandId, end: End, ref: ShadowRef | undefined): Promise<Result<AnyCommand>> {
+    // What is open on its desk cannot have ended in the ledger.
+    if (ref === undefined || !this.#isOpenOnDesk(id, ref)) {
+      const found = await this.command(id);
+      if (!found.ok || !isOpenCommand(found.value)) {
+        end.cancel();
+        return found;
+      }
+    }
+    const command = await end.command;
+    return command === undefined ? this.command(id) : ok(command);
+  }
+
   #isOpenOnDesk(id: CommandId, ref: ShadowRef): boolean {
     const { desks, directDesks } = this.#parts;
     const command = directDesks.peek(ref.thingName)?.commands.get(id) ?? desks.peek(ref)?.desk?.commands.get(id);
     return command !== undefined && isOpenCommand(command);
   }
 
-  #whenEnded(id: CommandId, signal: AbortSignal): { command: Promise<AnyCommand | undefined>; cancel: Cancel } {
+  #whenEnded(id: CommandId): End {
     let cancel: Cancel = () => undefined;
     const command = new Promise<AnyCommand | undefined>((resolve) => {
       const forget = this.#parts.hub.onceEnded(id, resolve);
-      const onAbort = (): void => cancel();
       cancel = () => {
         forget();
-        signal.removeEventListener('abort', onAbort);
         resolve(undefined);
       };
-      if (signal.aborted) cancel();
-      else signal.addEventListener('abort', onAbort, { once: true });
     });
     return { command, cancel };
   }
+}
+
+/** The end of a command; undefined once nobody waits for it any more. */
+interface End {
+  readonly command: Promise<AnyCommand | undefined>;
+  readonly cancel: Cancel;
 }
 
 /** What stands in the way of a field: of the newest command that waits for it, else by the word of the device. */

@@ -43,7 +43,10 @@ export async function ended(cloud: Cloud, wish: CreateCommand, withinMs = 10_000
 }
 
 export async function endOf(cloud: Cloud, id: CommandId, withinMs = 10_000): Promise<Command> {
-  const command = got(await cloud.settled(id, AbortSignal.timeout(withinMs)));
+  const wait = cloud.settled(id);
+  const timer = setTimeout(() => wait.giveUp(), withinMs);
+  const command = got(await wait.command);
+  clearTimeout(timer);
   assert(command.kind === 'shadow', 'it is a command for desired state');
   return command;
 }

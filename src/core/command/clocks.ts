@@ -1,3 +1,4 @@
+import { amend } from '../amend.ts';
 import { epochMs, type EpochMs } from '../brand.ts';
 import type { PresenceState } from '../presence/presence.ts';
 import { VERDICT_OF, type ApplyClock, type Command, type CommandBase, type CommandField } from './command.ts';
@@ -40,7 +41,7 @@ export function stopped(clock: ApplyClock, now: EpochMs): ApplyClock {
 }
 
 export function started(clock: ApplyClock, now: EpochMs): ApplyClock {
-  return clock.runningSince === undefined ? { ...clock, runningSince: now } : clock;
+  return clock.runningSince === undefined ? amend(clock, { runningSince: now }) : clock;
 }
 
 /** When the apply clock runs out if nothing changes; undefined while it stands still. */

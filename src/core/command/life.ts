@@ -1,3 +1,4 @@
+import { amend } from '../amend.ts';
 import { unreachable } from '../assert.ts';
 import { epochMs, type EpochMs } from '../brand.ts';
 import type { JsonObject } from '../json/json.ts';
@@ -50,13 +51,14 @@ export function live<C extends CommandBase>(
 }
 
 export function end<C extends CommandBase>(command: C, status: CommandStatus, now: EpochMs, reason?: string): C {
-  return withReason({ ...command, status, endedAt: epochMs(now), clock: stopped(command.clock, now) }, reason);
+  const ending = { status, endedAt: epochMs(now), clock: stopped(command.clock, now) };
+  return withReason(amend(command, ending as Partial<C>), reason);
 }
 
 export function withReason<C extends CommandBase>(command: C, reason: string | undefined): C {
   if (command.statusReason === reason) return command;
   const { statusReason: _, ...rest } = command;
-  return (reason === undefined ? rest : { ...rest, statusReason: reason }) as C;
+  return (reason === undefined ? rest : Object.assign(rest, { statusReason: reason })) as C;
 }
 
 /** The same object where the clock is as it should be. */

@@ -1,3 +1,4 @@
+import { amend } from '../amend.ts';
 import { unreachable } from '../assert.ts';
 import type { EpochMs } from '../brand.ts';
 import { isOpenCommand, isOpenField, stopped } from './clocks.ts';
@@ -25,7 +26,7 @@ function whileOpen(command: Command, event: CommandEvent, now: EpochMs): Step {
   switch (event.type) {
     case 'carried':
       if (command.writeId === event.writeId) return { command };
-      return { command: { ...command, writeId: event.writeId } };
+      return { command: amend(command, { writeId: event.writeId }) };
     case 'accepted':
       return accepted(command, event, now);
     case 'rejected':
@@ -62,15 +63,7 @@ function afterEnd(command: Command, event: CommandEvent, now: EpochMs): Step {
     case 'accepted':
       if (command.version !== undefined) return { command };
       return {
-        command: {
-          ...command,
-          version: event.version,
-          versionFrom: event.from,
-          incarnation: event.incarnation,
-          stamp: event.stamp,
-          sentAt: now,
-          fields: withFacts(command, event),
-        },
+        command: amend(command, landing(command, event, now)),
         remark: { event: 'accepted_after_end', by: 'service', version: event.version },
       };
     case 'judged':
@@ -78,7 +71,7 @@ function afterEnd(command: Command, event: CommandEvent, now: EpochMs): Step {
     case 'ending':
       if (command.endResult === event.result) return { command };
       return {
-        command: { ...command, endResult: event.result },
+        command: amend(command, { endResult: event.result }),
         remark: {
           event: `desired_${event.result}`,
           by: 'watcher',
@@ -104,9 +97,15 @@ function afterEnd(command: Command, event: CommandEvent, now: EpochMs): Step {
 
 function accepted(command: Command, event: Extract<CommandEvent, { type: 'accepted' }>, now: EpochMs): Step {
   if (command.version !== undefined) return { command };
-  const sent: Command = {
-    ...withReason(command, undefined),
-    status: 'sent',
+  const sent = amend(withReason(command, undefined), { status: 'sent', ...landing(command, event, now) });
+  const step = settled(sent, now);
+  const name = isOpenCommand(step) ? 'accepted' : step.status;
+  return { command: step, remark: { event: name, by: 'service', version: event.version } };
+}
+
+/** What a command learns from where it came to lie. */
+function landing(command: Command, event: Extract<CommandEvent, { type: 'accepted' }>, now: EpochMs) {
+  return {
     version: event.version,
     versionFrom: event.from,
     incarnation: event.incarnation,
@@ -114,20 +113,16 @@ function accepted(command: Command, event: Extract<CommandEvent, { type: 'accept
     sentAt: now,
     fields: withFacts(command, event),
   };
-  const step = settled(sent, now);
-  const name = isOpenCommand(step) ? 'accepted' : step.status;
-  return { command: step, remark: { event: name, by: 'service', version: event.version } };
 }
 
 /** A null leaf asks nothing of the device: that the service removed it is all there is to show. */
 function withFacts(command: Command, event: Extract<CommandEvent, { type: 'accepted' }>): readonly CommandField[] {
   return command.fields.map((field) => {
     const facts = event.facts.find((candidate) => candidate.field === field.field);
-    const known: CommandField = {
-      ...field,
+    const known: CommandField = amend(field, {
       ...(facts?.restoreTo === undefined ? {} : { restoreTo: facts.restoreTo }),
       ...(facts?.alreadyEqual === true ? { alreadyEqual: true } : {}),
-    };
+    });
     if (!isOpenField(field)) return known;
     if (field.desired === null) return { ...known, state: { outcome: 'confirmed', reason: 'removed' } };
     return facts?.settled === true ? { ...known, state: { outcome: 'confirmed' } } : known;
@@ -139,11 +134,7 @@ function judged(command: Command, findings: Findings, now: EpochMs): Step {
   const fields = withFindings(known.fields, findings);
   const arrived = findings.delivered && command.status === 'sent';
   if (fields === known.fields && !arrived) return { command: known };
-  const seen: Command = {
-    ...command,
-    fields,
-    ...(arrived ? { status: 'delivered' as const, deliveredAt: now } : {}),
-  };
+  const seen = amend(command, arrived ? { fields, status: 'delivered', deliveredAt: now } : { fields });
   const next = settled(seen, now);
   return {
     command: next,
@@ -196,7 +187,7 @@ function settled(command: Command, now: EpochMs): Command {
   if (command.fields.some(({ state }) => state.outcome === 'refused')) return end(command, 'failed', now, 'refused');
   if (command.fields.some(({ state }) => state.outcome === 'superseded')) return end(command, 'superseded', now);
   const noop = command.fields.every(({ alreadyEqual }) => alreadyEqual === true);
-  return end(noop ? { ...command, noop: true } : command, 'succeeded', now);
+  return end(noop ? amend(command, { noop: true }) : command, 'succeeded', now);
 }
 
 function deadline(command: Command, reason: string, now: EpochMs): Step {
@@ -215,7 +206,7 @@ function late(command: Command, findings: Findings, now: EpochMs): Step {
   if (fields === command.fields) return { command };
   if (!fields.every(({ state }) => state.outcome === 'confirmed')) return { command };
   return {
-    command: { ...withReason(command, undefined), fields, status: 'succeeded_late' },
+    command: amend(withReason(command, undefined), { fields, status: 'succeeded_late' }),
     remark: { event: 'succeeded_late', by: 'device', version: findings.version, detail: { at: now } },
   };
 }

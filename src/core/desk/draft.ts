@@ -1,3 +1,4 @@
+import { amend } from '../amend.ts';
 import { assert } from '../assert.ts';
 import type { CommandId, FieldPointer, WriteId } from '../brand.ts';
 import { isOpenCommand } from '../command/clocks.ts';
@@ -123,7 +124,7 @@ export class Draft {
       const command = this.desk.commands.get(id) ?? this.#forgotten?.get(id);
       const previous = this.#before.commands.get(id);
       if (command === undefined || command === previous) continue;
-      const raised: Command = { ...command, revision: (previous?.revision ?? 0) + 1 };
+      const raised = amend(command, { revision: (previous?.revision ?? 0) + 1 });
       if (this.desk.commands.has(id)) this.#ownCommands().set(id, raised);
       changes.push({ type: 'command', command: raised });
     }

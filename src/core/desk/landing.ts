@@ -1,3 +1,4 @@
+import { amend } from '../amend.ts';
 import { isOpenCommand } from '../command/clocks.ts';
 import type { Command } from '../command/command.ts';
 import { leftBehind } from '../command/ending.ts';
@@ -19,7 +20,7 @@ export interface Landing {
 }
 
 export function landed(draft: Draft, write: Write, landing: Landing): void {
-  draft.setWrite({ ...write, state: 'accepted', acceptedVersion: landing.version });
+  draft.setWrite(amend(write, { state: 'accepted', acceptedVersion: landing.version }));
   const { lane } = draft.desk;
   if (lane !== undefined && lane.stage !== 'reading' && lane.write.id === write.id) draft.clearLane();
   draft.desk.pause = undefined;
@@ -52,7 +53,8 @@ function landedCommands(draft: Draft, write: Write, landing: Landing): void {
     return [{ id, facts }];
   });
   for (const { id, facts } of events) {
-    draft.apply(id, { type: 'accepted', ...landing, incarnation, facts });
+    const { version, from, stamp } = landing;
+    draft.apply(id, { type: 'accepted', version, from, stamp, incarnation, facts });
   }
   if (sameLife && landing.version <= view.version) attribute(draft, write, view);
   dropOlderAttempts(draft, write);

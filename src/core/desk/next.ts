@@ -1,3 +1,4 @@
+import { amend } from '../amend.ts';
 import { unreachable } from '../assert.ts';
 import { epochMs, type CommandId, type WriteId } from '../brand.ts';
 import { isOpenCommand } from '../command/clocks.ts';
@@ -199,7 +200,7 @@ function isIdle({ desk, ended }: Draft): boolean {
 function onPublished(draft: Draft, writeId: WriteId): void {
   const { lane } = draft.desk;
   if (lane?.stage !== 'writing' || lane.write.id !== writeId) return;
-  draft.desk.lane = { ...lane, until: epochMs(draft.now + draft.context.settings.answerMs) };
+  draft.desk.lane = amend(lane, { until: epochMs(draft.now + draft.context.settings.answerMs) });
 }
 
 function onUnpublished(draft: Draft, { writeId, sent }: Extract<DeskEvent, { type: 'unpublished' }>): void {

@@ -1,3 +1,4 @@
+import { amend } from '../amend.ts';
 import type { CommandId } from '../brand.ts';
 import { isOpenCommand } from '../command/clocks.ts';
 import type { Remark } from '../command/life.ts';
@@ -36,7 +37,7 @@ export class DirectDraft {
     this.#before = desk;
     this.#commands = new Map(desk.commands);
     this.#sendings = new Map(desk.sendings);
-    this.desk = { ...desk, commands: this.#commands, sendings: this.#sendings };
+    this.desk = amend(desk, { commands: this.#commands, sendings: this.#sendings });
     this.context = context;
   }
 
@@ -98,7 +99,7 @@ export class DirectDraft {
       const command = this.#commands.get(id);
       const previous = this.#before.commands.get(id);
       if (command === undefined || command === previous) continue;
-      const raised: DirectCommand = { ...command, revision: (previous?.revision ?? 0) + 1 };
+      const raised = amend(command, { revision: (previous?.revision ?? 0) + 1 });
       changes.push({ type: 'command', command: raised });
       if (isKept(raised)) this.#commands.set(id, raised);
       else this.#commands.delete(id);

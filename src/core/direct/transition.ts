@@ -1,3 +1,4 @@
+import { amend } from '../amend.ts';
 import { unreachable } from '../assert.ts';
 import type { EpochMs } from '../brand.ts';
 import { isOpenCommand, stopped } from '../command/clocks.ts';
@@ -87,7 +88,7 @@ function published(command: DirectCommand, now: EpochMs): DirectCommandStep {
   }
   const status = command.status === 'queued' ? 'sent' : command.status;
   return {
-    command: { ...command, attempts, status, sentAt: command.sentAt ?? now },
+    command: amend(command, { attempts, status, sentAt: command.sentAt ?? now }),
     remark: { event: 'sent', by: 'service', detail },
   };
 }
@@ -98,12 +99,11 @@ function progressed(command: DirectCommand, { status, progress }: DirectResponse
   const { count, at } = command.progressLines ?? { count: 0, at: 0 };
   const isShown = first || (count < PROGRESS_LINES_MAX && now - at >= PROGRESS_LINE_MS);
   if (!first && progress === undefined) return { command };
-  const next: DirectCommand = {
-    ...command,
+  const next = amend(command, {
     ...(first ? { status: 'delivered', sentAt: command.sentAt ?? now, deliveredAt: now } : {}),
     ...(progress === undefined ? {} : { progress }),
     ...(isShown && progress !== undefined ? { progressLines: { count: count + 1, at: now } } : {}),
-  };
+  });
   if (!isShown) return { command: next };
   const detail: JsonObject = { response: status, ...(progress === undefined ? {} : { progress: { ...progress } }) };
   return { command: next, remark: { event: first ? 'delivered' : 'progress', by: 'device', detail } };
@@ -115,8 +115,11 @@ function answered(command: DirectCommand, response: DirectResponse, now: EpochMs
   const next = stopped ? 'cancelled' : status === 'succeeded' ? 'succeeded' : 'failed';
   const reason = next === 'failed' ? (problem?.code ?? status) : undefined;
   // Its word may overtake the broker's, which then comes too late to be counted.
-  const sent = { sentAt: command.sentAt ?? now, attempts: Math.max(command.attempts, 1) };
-  const seen: DirectCommand = { ...command, ...sent, deliveredAt: command.deliveredAt ?? now };
+  const seen = amend(command, {
+    sentAt: command.sentAt ?? now,
+    attempts: Math.max(command.attempts, 1),
+    deliveredAt: command.deliveredAt ?? now,
+  });
   return {
     command: withAnswer(end(seen, next, now, reason), response),
     remark: { event: next, by: 'device', ...detailOf(response) },
@@ -132,23 +135,22 @@ function late(command: DirectCommand, response: DirectResponse, now: EpochMs): D
   if (status === 'succeeded' && overdue) {
     const { problem: _, ...rest } = withReason(command, undefined);
     return {
-      command: withAnswer({ ...rest, status: 'succeeded_late', lateAnswer: status }, response),
+      command: withAnswer(amend(rest, { status: 'succeeded_late', lateAnswer: status }), response),
       remark: { event: 'succeeded_late', by: 'device', detail: { at: now } },
     };
   }
   return {
-    command: { ...command, lateAnswer: status },
+    command: amend(command, { lateAnswer: status }),
     remark: { event: 'answered_late', by: 'device', ...detailOf(response) },
   };
 }
 
 function withAnswer(command: DirectCommand, { result, problem, state }: DirectResponse): DirectCommand {
-  return {
-    ...command,
+  return amend(command, {
     ...(result === undefined ? {} : { result }),
     ...(problem === undefined ? {} : { problem }),
     ...(state === undefined ? {} : { state }),
-  };
+  });
 }
 
 function detailOf({ status, problem }: DirectResponse): { detail: JsonObject } {

@@ -1,3 +1,4 @@
+import { amend } from '../amend.ts';
 import { epochMs, type EpochMs, type ThingName } from '../brand.ts';
 import type { Presence } from './presence.ts';
 
@@ -51,7 +52,7 @@ export function presenceAfter(
     case 'will':
       return event.online
         ? online(track, { now, source: 'will' })
-        : { ...track, doubt: { settleAt: epochMs(now + settings.settleMs), detail: 'will' } };
+        : amend(track, { doubt: { settleAt: epochMs(now + settings.settleMs), detail: 'will' } });
     case 'traffic':
       return heard(track, { now, settings });
     case 'tick':
@@ -82,17 +83,12 @@ function online(
   const { doubt: _, ...rest } = track;
   const { detail: __, ...shown } = track.shown;
   const since = shown.state === 'online' ? shown.since : now;
-  return {
-    ...rest,
-    ...(version === undefined ? {} : { last: 'connected' as const }),
-    shown: {
-      ...shown,
-      state: 'online',
-      since,
-      source,
-      ...(version === undefined ? {} : { lifecycleVersion: version }),
-    },
-  };
+  const isTold = version !== undefined;
+  const seen = { state: 'online', since, source, ...(isTold ? { lifecycleVersion: version } : {}) } as const;
+  return amend<PresenceTrack>(rest, {
+    ...(isTold ? { last: 'connected' } : {}),
+    shown: amend<Presence>(shown, seen),
+  });
 }
 
 function doubted(
@@ -100,18 +96,17 @@ function doubted(
   { version, reason }: { version: number; reason: string },
   settleAt: EpochMs,
 ): PresenceTrack {
-  return {
-    ...track,
+  return amend(track, {
     last: 'disconnected',
-    shown: { ...track.shown, lifecycleVersion: version },
+    shown: amend(track.shown, { lifecycleVersion: version }),
     doubt: track.doubt ?? { settleAt, detail: reason },
-  };
+  });
 }
 
 /** A message that was on its way when the device went proves nothing; one that comes later does. */
 function heard(track: PresenceTrack, { now, settings }: { now: EpochMs; settings: PresenceSettings }): PresenceTrack {
   const { shown } = track;
-  const seen: PresenceTrack = { ...track, shown: { ...shown, lastTrafficAt: now } };
+  const seen = amend(track, { shown: amend(shown, { lastTrafficAt: now }) });
   if (shown.state === 'online') return seen;
   if (shown.state === 'offline' && now - shown.since < settings.settleMs) return seen;
   return online(seen, { now, source: 'traffic' });
@@ -123,11 +118,11 @@ function elapsed(track: PresenceTrack, { now, settings }: { now: EpochMs; settin
     const { doubt: _, ...rest } = track;
     if (shown.state === 'offline') return rest;
     const source = doubt.detail === 'will' ? 'will' : 'lifecycle';
-    return { ...rest, shown: { ...shown, state: 'offline', since: now, source, detail: doubt.detail } };
+    return amend(rest, { shown: amend(shown, { state: 'offline', since: now, source, detail: doubt.detail }) });
   }
   const due = presenceDueAt(track, settings);
   if (doubt === undefined && due !== undefined && now >= due) {
-    return { ...track, shown: { ...shown, state: 'unknown', since: now, source: 'none' } };
+    return amend(track, { shown: amend(shown, { state: 'unknown', since: now, source: 'none' }) });
   }
   return track;
 }

@@ -1,6 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { CommandAction, CreateCommand, CreatedCommand, CreatedDirectCommand } from '../../cloud/cloud.ts';
+import type {
+  CommandAction,
+  CreateCommand,
+  CreatedCommand,
+  CreatedDirectCommand,
+  Settling,
+} from '../../cloud/cloud.ts';
 import { askedOf } from '../../cloud/publish-gate.ts';
 import type { CommandId, ShadowName, ThingName } from '../../core/brand.ts';
 import { VERDICT_OF, type CommandStatus } from '../../core/command/command.ts';
@@ -197,27 +203,31 @@ export async function settled(
     waitMs,
   }: { request: FastifyRequest; reply: FastifyReply; command: AnyCommand; waitMs: number },
 ): Promise<Result<AnyCommand>> {
-  return whileWaiting({ request, reply, closing, waitMs }, (signal) => cloud.settled(command.id, signal, command.ref));
+  const [found = ok(command)] = await whileWaiting({ request, reply, closing, waitMs }, [
+    cloud.settled(command.id, command.ref),
+  ]);
+  return found;
 }
 
-/** Works with a signal that aborts when the wait is over, the caller is gone or the server stops. */
-export async function whileWaiting<T>(
+/** Waits for all of them, until the wait is over, the caller is gone or the server stops. */
+export async function whileWaiting(
   {
     request,
     reply,
     closing,
     waitMs,
   }: { request: FastifyRequest; reply: FastifyReply; closing: Closing; waitMs: number },
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const over = new AbortController();
-  const leave = () => over.abort();
+  waits: readonly Settling[],
+): Promise<readonly Result<AnyCommand>[]> {
+  const leave = () => {
+    for (const wait of waits) wait.giveUp();
+  };
   const timer = setTimeout(leave, waitMs);
   const stay = closing.onClose(leave);
   request.raw.socket.once('close', leave);
   reply.header('preference-applied', `wait=${waitMs / 1_000}`);
   try {
-    return await work(over.signal);
+    return await Promise.all(waits.map(({ command }) => command));
   } finally {
     request.raw.socket.off('close', leave);
     stay();

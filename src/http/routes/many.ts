@@ -61,9 +61,8 @@ export function manyRoutes(app: FastifyInstance, parts: RouteParts): void {
     let children = await look();
     if (waitMs > 0 && children.ok) {
       const pending = children.value.filter((child) => VERDICT_OF[child.status] === 'pending');
-      await whileWaiting({ request, reply, closing: parts.closing, waitMs }, (signal) =>
-        Promise.all(pending.map(({ id: child, ref }) => parts.cloud.settled(child, signal, ref))),
-      );
+      const waits = pending.map(({ id: child, ref }) => parts.cloud.settled(child, ref));
+      await whileWaiting({ request, reply, closing: parts.closing, waitMs }, waits);
       children = await look();
     }
     return respond({ parts, request, reply }, children, (found) => aggregateView(id.value, found));

@@ -36,7 +36,9 @@ export function countBy<T extends string>(values: readonly T[]): Partial<Record<
 }
 
 export function shadowRefView(ref: ShadowRef): ShadowRefView {
-  return { ...ref, shadow: shadowKey(ref) };
+  const shadow = shadowKey(ref);
+  const { thingName, shadowName } = ref;
+  return shadowName === undefined ? { thingName, shadow } : { thingName, shadowName, shadow };
 }
 
 export function instant(at: EpochMs): string;
