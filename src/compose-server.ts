@@ -24,7 +24,7 @@ import { createPublishGate } from './cloud/publish-gate.ts';
 import { openAccess } from './compose-access.ts';
 import { readConsole } from './http/console-files.ts';
 import type { ModelCatalog } from './http/respond.ts';
-import { createHttpServer } from './http/server.ts';
+import { canListen, createHttpServer } from './http/server.ts';
 import { presenceTopic } from './protocol/presence-topic.ts';
 import { parseJson } from './protocol/json-text.ts';
 import { compileModel } from './protocol/model-schema.ts';
@@ -64,8 +64,10 @@ export interface RunningServer {
 }
 
 /**
- * Opens what can fail from the outside in: configuration, store, connection, port. On any failure nothing stays open. A
- * broker that is away is no failure: commands are accepted, wait in the ledger, and are judged when it is back.
+ * Opens what can fail from the outside in: configuration, port, store, connection. On any failure nothing stays open. A
+ * broker that is away is no failure: commands are accepted, wait in the ledger, and are judged when it is back. The port
+ * is only looked at before the others and taken when there is something to answer: a second server neither connects nor
+ * touches a ledger.
  */
 export async function composeServer(options: ServerOptions): Promise<Result<RunningServer>> {
   const log = pinoLog({ level: options.logLevel });
@@ -84,6 +86,8 @@ export async function composeServer(options: ServerOptions): Promise<Result<Runn
   if (!transport.ok) return transport;
   const certificate = options.mqtt.cert === undefined ? undefined : certificateEndsAt(options.mqtt.cert);
   if (certificate?.ok === false) return certificate;
+  const free = await canListen(options.listen);
+  if (!free.ok) return free;
   const points = failpoints(options.onFailpoint);
   const metrics = new PrometheusMetrics(options.version);
   const ledger = await openSqliteLedger({

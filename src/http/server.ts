@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import type { HostPort } from '../core/host-port.ts';
 import { problem, type Problem } from '../core/problem.ts';
-import { fail, ok, type Result } from '../core/result.ts';
+import { done, fail, ok, type Result } from '../core/result.ts';
 import { parseJson } from '../protocol/json-text.ts';
 import { Closing } from './closing.ts';
 import { consoleRoutes } from './console-files.ts';
@@ -31,7 +32,7 @@ import { shadowRoutes } from './routes/shadows.ts';
  */
 export interface HttpServer {
   /** `address_in_use` when somebody else has the port, `invalid_config` when the host is not ours. */
-  listen(address: { host: string; port: number }): Promise<Result<{ url: string }>>;
+  listen(address: HostPort): Promise<Result<{ url: string }>>;
   /** Takes no new requests, answers waiting ones with what there is, then settles. May be called twice. */
   close(): Promise<void>;
 }
@@ -183,18 +184,33 @@ function problemFromFastify(error: FastifyError | BodyProblem): Problem {
   }
 }
 
-async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }) {
+async function listen(app: FastifyInstance, address: HostPort): Promise<Result<{ url: string }>> {
   try {
-    await app.listen({ host, port });
+    await app.listen({ ...address });
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') {
-      return fail(problem('address_in_use', 'another program listens there', { at: `${host}:${port}`, cause }));
-    }
-    const why = code === 'EACCES' ? 'this port needs more rights' : `cannot listen there (${code ?? 'unknown'})`;
-    return fail(problem('invalid_config', why, { at: `${host}:${port}`, cause }));
+    return fail(cannotListen(address, cause));
   }
-  const address = app.server.address() as AddressInfo;
-  const shownHost = address.address.includes(':') ? `[${address.address}]` : address.address;
-  return ok({ url: `http://${shownHost}:${address.port}` });
+  const bound = app.server.address() as AddressInfo;
+  const shownHost = bound.address.includes(':') ? `[${bound.address}]` : bound.address;
+  return ok({ url: `http://${shownHost}:${bound.port}` });
+}
+
+/**
+ * Whether `listen` would work just now, with the same problems: for whoever has much to open before it, all of it in
+ * vain if the port is somebody else's. Takes the port for a moment and keeps nothing.
+ */
+export function canListen(address: HostPort): Promise<Result<void>> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', (cause) => resolve(fail(cannotListen(address, cause))));
+    probe.listen({ ...address }, () => probe.close(() => resolve(done)));
+  });
+}
+
+function cannotListen({ host, port }: HostPort, cause: unknown): Problem {
+  const at = `${host}:${port}`;
+  const { code = 'unknown' } = cause as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') return problem('address_in_use', 'another program listens there', { at, cause });
+  const why = code === 'EACCES' ? 'this port needs more rights' : `cannot listen there (${code})`;
+  return problem('invalid_config', why, { at, cause });
 }

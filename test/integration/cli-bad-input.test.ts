@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -223,6 +224,22 @@ let stores = 0;
 function freshStore(): string {
   return `sqlite:${join(dir, `ledger-${(stores += 1)}.sqlite`)}`;
 }
+
+test('a server whose port is taken neither connects nor makes a ledger', async () => {
+  let connections = 0;
+  const broker = createTcpServer((socket) => {
+    connections += 1;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => broker.listen(0, '127.0.0.1', resolve));
+  const mqtt = `mqtt://127.0.0.1:${(broker.address() as AddressInfo).port}`;
+  const store = freshStore();
+  const ran = await shadowctl(['serve', '--listen', new URL(strangerUrl).host, '--mqtt', mqtt, '--store', store]);
+  broker.close();
+  expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('[address_in_use]') });
+  expect(connections).toBe(0);
+  expect(existsSync(store.slice('sqlite:'.length))).toBe(false);
+});
 
 test('help and version are data, without a server, and name the exit codes', async () => {
   const help = await shadowctl(['--help']);
