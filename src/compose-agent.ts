@@ -47,7 +47,7 @@ export function loadAgent(configFile: string, { log, env }: AgentPorts): Result<
   const text = readText(configFile);
   if (!text.ok) return text;
   const config = parseAgentConfig(text.value);
-  if (!config.ok) return config;
+  if (!config.ok) return fail({ ...config.problem, message: `${configFile}: ${config.problem.message}` });
   const directory = dirname(resolve(configFile));
   const clock = new SystemClock();
   const stateDir = pathFrom(directory, config.value.stateDir);

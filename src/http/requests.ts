@@ -10,6 +10,7 @@ import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import { parseShadowName, parseThingName } from '../core/shadow/shadow-ref.ts';
 import { isUuidV7 } from '../core/uuid.ts';
+import { missingSaid } from '../protocol/missing.ts';
 import type { RequestProblem } from './problem-response.ts';
 
 /** What callers may send, as zod schemas: unknown members are refused (attack C-03), every name has its one parser. */
@@ -20,7 +21,7 @@ export function readRequest<T extends z.ZodType>(
   input: unknown,
   what: 'body' | 'query',
 ): Result<z.output<T>, RequestProblem> {
-  const read = schema.safeParse(input);
+  const read = schema.safeParse(input, missingSaid);
   if (read.success) return ok(read.data);
   const errors = read.error.issues.slice(0, ERRORS_MAX).map((issue) => ({
     at: `/${issue.path.map(String).join('/')}`,

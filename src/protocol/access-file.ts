@@ -4,6 +4,7 @@ import { parsePointer } from '../core/json/json-pointer.ts';
 import type { JsonValue } from '../core/json/json.ts';
 import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
+import { missingSaid } from './missing.ts';
 
 /**
  * The access file: who may do what. Strict: a member that is not known is refused, because a misspelt `deny` would
@@ -143,7 +144,7 @@ const accessFile = z
 
 /** Errors   `invalid_config` with the JSON Pointer of the first place that is wrong. */
 export function parseAccessFile(value: JsonValue): Result<AccessFile> {
-  const read = accessFile.safeParse(value);
+  const read = accessFile.safeParse(value, missingSaid);
   if (read.success) return ok(read.data);
   const [issue] = read.error.issues;
   const at = `/${(issue?.path ?? []).map(String).join('/')}`;

@@ -5,8 +5,9 @@ import { isJsonObject, type JsonObject } from '../core/json/json.ts';
 import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import { parseShadowName, parseThingName } from '../core/shadow/shadow-ref.ts';
-import { directTopicTemplates, parseGroupName } from './direct-topics.ts';
+import { directTopics, directTopicTemplates, parseGroupName } from './direct-topics.ts';
 import { parseJsonText } from './json-text.ts';
+import { missingSaid } from './missing.ts';
 
 /** The configuration file of `shadowctl agent`. Paths are relative to the file. */
 
@@ -106,8 +107,11 @@ export type AgentAdapterConfig = z.infer<typeof adapterSchema>;
 export function parseAgentConfig(text: string): Result<AgentConfig> {
   const parsed = parseJsonText(text);
   if (!parsed.ok) return parsed;
-  const config = configSchema.safeParse(parsed.value);
-  if (config.success) return ok(config.data);
+  const config = configSchema.safeParse(parsed.value, missingSaid);
+  if (config.success) {
+    const topics = directTopics(config.data.commandTopics);
+    return topics.ok ? ok(config.data) : fail({ ...topics.problem, at: `/commandTopics${topics.problem.at ?? ''}` });
+  }
   const [issue] = config.error.issues;
   const at = `/${(issue?.path ?? []).map(String).join('/')}`;
   return fail(problem('invalid_config', issue?.message ?? 'the configuration is not understood', { at }));

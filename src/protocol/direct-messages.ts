@@ -10,6 +10,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../core/json/json
 import { problem } from '../core/problem.ts';
 import { fail, ok, type Result } from '../core/result.ts';
 import { MESSAGE_LIMITS, parseJsonObject } from './json-text.ts';
+import { missingSaid } from './missing.ts';
 
 /**
  * The messages of direct commands, from bytes to types and back. Published as `schemas/direct-request.schema.json` and
@@ -118,7 +119,7 @@ function excess(payload: Uint8Array, value: JsonValue | undefined, bytesMax: num
 function readMessage<T extends z.ZodType>(payload: Uint8Array, schema: T, what: string): Result<z.output<T>> {
   const parsed = parseJsonObject(payload);
   if (!parsed.ok) return parsed;
-  const read = schema.safeParse(parsed.value);
+  const read = schema.safeParse(parsed.value, missingSaid);
   if (read.success) return ok(read.data);
   const [issue] = read.error.issues;
   const at = `/${issue?.path.map(String).join('/') ?? ''}`;

@@ -40,14 +40,14 @@ export interface DirectTopics {
   readonly responder: (topic: string) => ThingName | undefined;
 }
 
-/** Errors   `invalid_config` for a template that lacks its placeholder, repeats it, or is no topic. */
+/** Errors   `invalid_config`, `at` its member, for a template that lacks its placeholder, repeats it, or is no topic. */
 export function directTopics(templates: DirectTopicTemplates = DIRECT_TOPICS): Result<DirectTopics> {
-  const request = template(templates.request, '{thing}');
+  const request = template(templates, 'request', '{thing}');
   if (!request.ok) return request;
   const isCommon = isPlainTopic(templates.response);
-  const response = isCommon ? ok(commonTopic(templates.response)) : template(templates.response, '{thing}');
+  const response = isCommon ? ok(commonTopic(templates.response)) : template(templates, 'response', '{thing}');
   if (!response.ok) return response;
-  const group = template(templates.group, '{group}');
+  const group = template(templates, 'group', '{group}');
   if (!group.ok) return group;
   return ok({
     request: request.value.fill,
@@ -91,13 +91,18 @@ function isPlainTopic(text: string): boolean {
   return /^[^$+#\0{}][^+#\0{}]*$/.test(text) && text.length <= TEMPLATE_LENGTH_MAX;
 }
 
-function template(text: string, placeholder: string): Result<Template> {
+function template(
+  templates: DirectTopicTemplates,
+  member: keyof DirectTopicTemplates,
+  placeholder: string,
+): Result<Template> {
+  const text = templates[member];
   const levels = text.split('/');
   const at = levels.indexOf(placeholder);
   const others = levels.filter((_, index) => index !== at);
   if (at < 0 || !isPlainTopic(others.join('/')) || text.length > TEMPLATE_LENGTH_MAX) {
     const why = `${text.slice(0, 64)}: a topic with the level ${placeholder} once and no wildcards is needed`;
-    return fail(problem('invalid_config', why));
+    return fail(problem('invalid_config', why, { at: `/${member}` }));
   }
   const before = levels.slice(0, at).map((level) => `${level}/`);
   const after = levels.slice(at + 1).map((level) => `/${level}`);

@@ -6,6 +6,7 @@ import { fail, ok, type Result } from '../core/result.ts';
 import type { ShadowRef } from '../core/shadow/shadow-ref.ts';
 import type { JsonValue } from '../core/json/json.ts';
 import { directTopics, directTopicTemplates, type DirectTopicTemplates } from './direct-topics.ts';
+import { missingSaid } from './missing.ts';
 
 /**
  * The server's configuration file: which model holds for which shadows, and which things make up a group.
@@ -55,10 +56,10 @@ const serverConfig = z.strictObject({
 
 /** Errors   `invalid_config` with the JSON Pointer of the first place that is wrong. */
 export function parseServerConfig(value: JsonValue): Result<ServerConfig> {
-  const read = serverConfig.safeParse(value);
+  const read = serverConfig.safeParse(value, missingSaid);
   if (read.success) {
     const topics = directTopics(read.data.commandTopics);
-    return topics.ok ? ok(read.data) : fail({ ...topics.problem, at: '/commandTopics' });
+    return topics.ok ? ok(read.data) : fail({ ...topics.problem, at: `/commandTopics${topics.problem.at ?? ''}` });
   }
   const [issue] = read.error.issues;
   const at = `/${(issue?.path ?? []).map(String).join('/')}`;

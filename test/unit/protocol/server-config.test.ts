@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ShadowRef } from '../../../src/core/shadow/shadow-ref.ts';
 import { NO_MODEL, type Model } from '../../../src/core/model/model.ts';
+import { DIRECT_TOPICS } from '../../../src/protocol/direct-topics.ts';
 import { modelLookup, parseServerConfig } from '../../../src/protocol/server-config.ts';
 
 const ref = (thingName: string, shadowName?: string) =>
@@ -30,12 +31,22 @@ describe('a server configuration', () => {
       value: { models: [], groups: {}, commandTopics },
     });
     for (const response of ['fleet/{thng}/did', 'fleet/+/{thing}', '{thing}/{thing}']) {
-      const problem = { code: 'invalid_config', at: '/commandTopics' };
+      const problem = { code: 'invalid_config', at: '/commandTopics/response' };
       expect(parseServerConfig({ commandTopics: { ...commandTopics, response } })).toMatchObject({
         ok: false,
         problem,
       });
     }
+  });
+
+  test('says of a member that is missing that it is missing, where, and what belongs there', () => {
+    const { response: _response, ...rest } = DIRECT_TOPICS;
+    expect(parseServerConfig({ commandTopics: rest })).toMatchObject({
+      problem: { at: '/commandTopics/response', message: '/commandTopics/response: is missing; a string is expected' },
+    });
+    expect(parseServerConfig({ groups: { doors: 5 } })).toMatchObject({
+      problem: { message: '/groups/doors: Invalid input: expected array, received number' },
+    });
   });
 
   test.each([
