@@ -67,6 +67,10 @@ export class DriftIndex {
     return ok(counted);
   }
 
+  hasRule(id: string): boolean {
+    return this.#rules.some((rule) => rule.id === id);
+  }
+
   /** Looks only where the rule can hide something. */
   async #counted(rule: IgnoreRule): Promise<Result<CountedRule>> {
     const { id, thing } = rule;
@@ -133,7 +137,7 @@ export class DriftIndex {
   }
 
   async removeRule(id: string): Promise<Result<void>> {
-    if (!this.#rules.some((rule) => rule.id === id)) return fail(problem('not_found', 'no such ignore rule'));
+    if (!this.hasRule(id)) return fail(problem('not_found', 'no such ignore rule'));
     const stored = await this.#commit([{ type: 'ignore_rule_gone', id }]);
     if (!stored.ok) return stored;
     await this.#use(this.#rules.filter((rule) => rule.id !== id));

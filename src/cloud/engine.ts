@@ -1,10 +1,9 @@
 import type { Scope } from '../core/access/decide.ts';
-import { epochMs, type CommandId, type ThingName } from '../core/brand.ts';
-import { isOpenCommand } from '../core/command/clocks.ts';
+import type { CommandId, ThingName } from '../core/brand.ts';
 import type { TimelineEntry } from '../core/command/command.ts';
 import type { AnyCommand } from '../core/direct/direct-command.ts';
 import { DIRECT_SETTINGS } from '../core/direct/direct-desk.ts';
-import { DESK_SETTINGS, type Desk, type DeskStep } from '../core/desk/desk.ts';
+import { DESK_SETTINGS } from '../core/desk/desk.ts';
 import type { DriftEntry } from '../core/drift/drift.ts';
 import { PRESENCE_SETTINGS } from '../core/presence/track.ts';
 import { problem } from '../core/problem.ts';
@@ -17,12 +16,10 @@ import type {
   DriftFilter,
   EventPage,
   FleetOverview,
-  LedgerChange,
   Page,
   PageRequest,
   ShadowFilter,
 } from '../ports/ledger.ts';
-import type { Metrics } from '../ports/metrics.ts';
 import type {
   Actor,
   Cloud,
@@ -45,12 +42,13 @@ import type {
   ShadowReport,
   ThingReport,
 } from './cloud.ts';
+import { CloudMeter } from './cloud-meter.ts';
 import { CLOUD_DEFAULTS, type CloudOptions } from './cloud-options.ts';
 import { CommandDesk } from './command-desk.ts';
-import type { DeskEntry } from './desk-entry.ts';
 import { Desks } from './desks.ts';
 import { DirectChannel } from './direct-channel.ts';
 import { DriftIndex } from './drift-index.ts';
+import { DriftReport } from './drift-report.ts';
 import { FanOut } from './fan-out.ts';
 import { Hub } from './hub.ts';
 import { Ids } from './ids.ts';
@@ -70,7 +68,7 @@ const RESYNCS_PER_SECOND = 100;
 /** The cloud side, put together. Owns the parts and their order of start and stop; each part has a file of its own. */
 export class Engine implements Cloud {
   readonly #options: CloudOptions;
-  readonly #metrics: Metrics;
+  readonly #meter: CloudMeter;
   readonly #time: SteadyTime;
   readonly #hub: Hub;
   readonly #recorder: Recorder;
@@ -78,6 +76,7 @@ export class Engine implements Cloud {
   readonly #presence: PresenceKeeper;
   readonly #desks: Desks;
   readonly #drift: DriftIndex;
+  readonly #report: DriftReport;
   readonly #direct: DirectChannel;
   readonly #commandDesk: CommandDesk;
   readonly #fanOut: FanOut;
@@ -86,20 +85,22 @@ export class Engine implements Cloud {
   readonly #retention: Retention;
   readonly #reader: Reader;
   readonly #cancels: Cancel[] = [];
-  #openCommands = 0;
   #stopping: Promise<void> | undefined;
 
   constructor(given: CloudOptions) {
     const options = { ...CLOUD_DEFAULTS, ...given };
     const { transport, ledger, clock, random, log, metrics, modelOf, openPerShadowMax } = options;
     this.#options = options;
-    this.#metrics = metrics;
+    this.#meter = new CloudMeter(metrics);
     this.#time = new SteadyTime(clock);
     const time = this.#time;
     const ids = new Ids(clock, random);
     const once = new Once({ ledger, time });
     const settings = { ...DESK_SETTINGS, ...options.desk };
-    this.#hub = new Hub(log, (command) => this.#onEnd(command));
+    this.#hub = new Hub(log, (command) => {
+      this.#meter.ended(command);
+      this.#direct.ended(command);
+    });
     this.#recorder = new Recorder({ ledger, clock, log }, (changes, receipt) => this.#hub.durable(changes, receipt));
     this.#outbox = new Outbox(transport, clock, {
       answerMs: settings.answerMs,
@@ -118,6 +119,7 @@ export class Engine implements Cloud {
       ...{ ledger, recorder: this.#recorder, clock, time, metrics, ids },
       open: (ref) => this.#desks.open(ref),
     });
+    this.#report = new DriftReport({ ledger, recorder: this.#recorder, clock, index: this.#drift });
     this.#desks = new Desks({
       ...{
         ledger,
@@ -134,7 +136,10 @@ export class Engine implements Cloud {
       },
       ...(options.gate === undefined ? {} : { gate: options.gate }),
       presenceOf: (thingName) => this.#presence.get(thingName),
-      onStep: (entry, before, step) => this.#onStep(entry, before, step),
+      onStep: (entry, before, step) => {
+        this.#meter.stepped(before, step.desk);
+        return this.#drift.onStep(entry, before, step);
+      },
       resyncsPerSecond: Math.min(RESYNCS_PER_SECOND, (options.requestsPerSecond ?? Infinity) / 2),
       desksMax: options.desksMax,
       idleMs: options.deskIdleMs,
@@ -149,7 +154,7 @@ export class Engine implements Cloud {
       groups: options.groups,
       ...(options.gate === undefined ? {} : { gate: options.gate }),
       openPerThingMax: openPerShadowMax,
-      onOpen: (change) => (this.#openCommands += change),
+      onOpen: (change) => this.#meter.opened(change),
     });
     const taking = { ledger, desks: this.#desks, ids, time, metrics, modelOf, openPerShadowMax, once };
     this.#commandDesk = new CommandDesk({ ...taking, hub: this.#hub, direct: this.#direct.clerk });
@@ -189,7 +194,7 @@ export class Engine implements Cloud {
       }),
     );
     const recovered = this.#recovery.start().then((result) => {
-      this.#openCommands += this.#recovery.openAtStart;
+      this.#meter.opened(this.#recovery.openAtStart);
       return result;
     });
     const connected = await transport.start();
@@ -280,17 +285,11 @@ export class Engine implements Cloud {
   }
 
   async drift(filter: DriftFilter, page: PageRequest): Promise<Result<Page<DriftEntry>>> {
-    await this.#recorder.flush();
-    return this.#options.ledger.drift(filter, page);
+    return this.#report.page(filter, page);
   }
 
   async driftCounts(filter: DriftFilter, agesMs?: readonly number[]): Promise<Result<DriftCounts>> {
-    await this.#recorder.flush();
-    const now = this.#options.clock.wall();
-    return this.#options.ledger.driftCounts(
-      filter,
-      agesMs?.map((ageMs) => epochMs(now - ageMs)),
-    );
+    return this.#report.counts(filter, agesMs);
   }
 
   async overview(scope?: Scope): Promise<Result<FleetOverview>> {
@@ -327,23 +326,16 @@ export class Engine implements Cloud {
     const ledger = await this.#options.ledger.health();
     const transport = this.#options.transport.connected ? 'up' : 'down';
     const ready = ledger.state === 'ok' && this.#recorder.trouble === undefined && this.#stopping === undefined;
-    return { ready, transport, ledger, recovering: this.#recovery.left, openCommands: this.#openCommands };
+    return { ready, transport, ledger, recovering: this.#recovery.left, openCommands: this.#meter.openCommands };
   }
 
   /** Numbers that are read, not counted. Called when somebody asks for metrics. */
   async measure(): Promise<void> {
-    const metrics = this.#metrics;
-    metrics.set('shadow_outbox_depth', this.#outbox.waiting);
-    metrics.set('shadow_desks', this.#desks.size);
-    metrics.set('shadow_desks_resting', this.#desks.resting);
-    metrics.set('shadow_recovering', this.#recovery.left);
-    metrics.set('shadow_link_up', this.#options.transport.connected ? 1 : 0);
-    metrics.set('shadow_ledger_up', this.#recorder.trouble === undefined ? 1 : 0);
-    for (const [state, count] of Object.entries(this.#presence.counts()))
-      metrics.set('shadow_devices', count, { state });
-    for (const [status, count] of this.#desks.pendingByStatus())
-      metrics.set('shadow_commands_pending', count, { status });
-    await this.#drift.measure();
+    const { transport } = this.#options;
+    await this.#meter.measure({
+      ...{ transport, outbox: this.#outbox, desks: this.#desks, presence: this.#presence },
+      ...{ recorder: this.#recorder, recovery: this.#recovery, drift: this.#drift },
+    });
   }
 
   #linked(up: boolean): void {
@@ -353,30 +345,6 @@ export class Engine implements Cloud {
     }
     this.#desks.link(up);
     this.#direct.desks.link(up);
-  }
-
-  #onStep(entry: DeskEntry, before: Desk, step: DeskStep): readonly LedgerChange[] {
-    // Not from the changes: a command that could not be stored leaves the desk without one.
-    if (before.commands !== step.desk.commands) this.#openCommands += openOn(step.desk) - openOn(before);
-    if ((before.sight.view?.incarnation ?? 1) < (step.desk.sight.view?.incarnation ?? 1)) {
-      this.#metrics.count('shadow_version_resets_total');
-    }
-    return this.#drift.onStep(entry, before, step);
-  }
-
-  #onEnd(command: AnyCommand): void {
-    this.#measureEnd(command);
-    this.#direct.ended(command);
-  }
-
-  #measureEnd(command: AnyCommand): void {
-    const labels = { kind: command.kind, result: command.status };
-    const ended = command.endedAt ?? command.createdAt;
-    this.#metrics.count('shadow_commands_total', labels);
-    this.#metrics.observe('shadow_command_duration_seconds', (ended - command.createdAt) / 1000, labels);
-    if (command.status === 'succeeded' && command.sentAt !== undefined && !isNoop(command)) {
-      this.#metrics.observe('shadow_converge_duration_seconds', Math.max(0, ended - command.sentAt) / 1000);
-    }
   }
 
   /** In order: take nothing new, hear nothing new, store what is known, close. */
@@ -394,15 +362,4 @@ export class Engine implements Cloud {
     await this.#recorder.close();
     await this.#options.ledger.close();
   }
-}
-
-function openOn({ commands }: Desk): number {
-  let open = 0;
-  for (const command of commands.values()) if (isOpenCommand(command)) open += 1;
-  return open;
-}
-
-/** Nothing converged: it was as desired before. */
-function isNoop(command: AnyCommand): boolean {
-  return command.kind === 'shadow' && command.noop === true;
 }

@@ -112,6 +112,8 @@ describe('drift that somebody knows of', () => {
     expect((await world.run('drift', '--rule', rule?.id ?? '')).stdout).toMatch(/room-heater +\/fanSpeed/);
     expect((await world.run('ignore', 'remove', rule?.id ?? '')).code).toBe(0);
     expect((await world.run('ignore', 'remove', rule?.id ?? '')).code).toBe(4);
+    const gone = await world.run('drift', '--rule', rule?.id ?? '');
+    expect([gone.code, gone.stderr]).toEqual([4, expect.stringContaining('no ignore rule has this id')]);
     await eventually(async () => (await counts())?.fields === 1);
   });
 });

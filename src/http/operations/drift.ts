@@ -15,7 +15,7 @@ export const DRIFT_OPERATIONS = {
     access: 'look',
     query: ask.driftQuery,
     responses: { 200: { description: 'a page, with counts of everything that fits', schema: reply.driftPage } },
-    problems: [...names, ...ledger],
+    problems: [...names, 'not_found', ...ledger],
   },
   acknowledgeDrift: {
     id: 'acknowledgeDrift',
