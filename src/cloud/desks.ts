@@ -1,5 +1,5 @@
 import { assert } from '../core/assert.ts';
-import type { CommandId, ThingName, WriteId } from '../core/brand.ts';
+import type { ThingName, WriteId } from '../core/brand.ts';
 import { monotonicMs } from '../core/brand.ts';
 import type { Command } from '../core/command/command.ts';
 import { nextLookAt } from '../core/desk/deadlines.ts';
@@ -11,12 +11,13 @@ import type { Presence } from '../core/presence/presence.ts';
 import { ok, type Result } from '../core/result.ts';
 import { shadowKey, type ShadowRef } from '../core/shadow/shadow-ref.ts';
 import { Alarm } from '../ports/alarm.ts';
-import type { CommitReceipt, Ledger, LedgerChange, ShadowRecord } from '../ports/ledger.ts';
+import type { Ledger, LedgerChange, ShadowRecord } from '../ports/ledger.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
 import type { PublishGate } from './cloud.ts';
 import { DeskCounts } from './desk-counts.ts';
 import { isUnheardOf, type DeskEntry } from './desk-entry.ts';
+import { DeskRecords, type Commit, type Settle, type StoreOptions } from './desk-records.ts';
 import { DeskRequests } from './desk-requests.ts';
 import { DeskShelf, type DeskShelfOptions } from './desk-shelf.ts';
 import { deviceWord } from './device-word.ts';
@@ -60,6 +61,7 @@ export class Desks {
   readonly #wakeUp: WakeUp;
   readonly #counts = new DeskCounts();
   readonly #requests: DeskRequests;
+  readonly #records: DeskRecords;
   readonly #newWriteId: () => WriteId;
   readonly #fraction: () => number;
   #linked = false;
@@ -83,6 +85,10 @@ export class Desks {
       outbox: options.outbox,
       instance: options.ids.next().slice(-8),
       send: (ref, event) => this.send(ref, event),
+    });
+    this.#records = new DeskRecords({
+      ...{ recorder: options.recorder, requests: this.#requests },
+      run: (entry, event) => this.#run(entry, event),
     });
   }
 
@@ -318,7 +324,7 @@ export class Desks {
     entry.desk = step.desk;
     if (before.commands !== step.desk.commands) this.#counts.changed(before, step.desk);
     const added = this.#options.onStep(entry, before, step);
-    this.#store(entry, event, step, [...extra, ...added], { refusable, settle, commit });
+    this.#records.store(entry, { event, step, more: [...extra, ...added] }, { refusable, settle, commit });
     for (const effect of step.effects) if (effect.type === 'get') this.#requests.get(entry, effect);
     this.#arm(entry);
     if (entry.readers.length > 0) this.#tellReaders(entry, step.desk.asking.answered);
@@ -328,58 +334,6 @@ export class Desks {
     const told = entry.readers.filter(({ serial }) => serial <= answered);
     entry.readers = entry.readers.filter(({ serial }) => serial > answered);
     for (const { resolve } of told) resolve();
-  }
-
-  #store(
-    entry: DeskEntry,
-    event: DeskEvent,
-    step: DeskStep,
-    more: readonly LedgerChange[],
-    { refusable, settle, commit }: Pick<RunOptions, 'settle' | 'commit'> & { refusable: boolean },
-  ): void {
-    const { recorder } = this.#options;
-    const changes: LedgerChange[] = [];
-    for (const change of step.changes) {
-      if (change.type !== 'view') changes.push(change);
-      else if (!isUnheardOf(entry)) recorder.deferView(change.view);
-    }
-    for (const change of more) changes.push(change);
-    const publishes = step.effects.some(({ type }) => type === 'publish');
-    if (!step.urgent && !publishes && settle === undefined) {
-      if (changes.length > 0) recorder.defer(changes);
-      return;
-    }
-    const stored: Settle = (result) => {
-      if (result.ok)
-        for (const effect of step.effects) if (effect.type === 'publish') this.#requests.publish(entry, effect.write);
-      if (event.type === 'create') this.#created(entry, event.command.id, step, { ok: result.ok, refusable });
-      settle?.(result.ok ? ok(step.changes) : result);
-    };
-    if (commit === undefined) recorder.commit(changes, stored, { refusable });
-    else commit(changes, stored);
-  }
-
-  #created(
-    entry: DeskEntry,
-    id: CommandId,
-    step: DeskStep,
-    { ok: stored, refusable }: { ok: boolean; refusable: boolean },
-  ): void {
-    if (!stored && refusable) this.#takeBack(entry, id, step);
-    else if (stored && entry.desk?.unsure.has(id) === true) this.#run(entry, { type: 'stored', id });
-  }
-
-  /**
-   * The commit failed: the command never was, and neither was the write that would have carried it. The command goes
-   * first: as long as it stands, giving up the write stores it, or writes it anew.
-   */
-  #takeBack(entry: DeskEntry, id: CommandId, step: DeskStep): void {
-    this.#run(entry, { type: 'uncreate', id });
-    for (const effect of step.effects) {
-      if (effect.type !== 'publish') continue;
-      const { id: writeId } = effect.write;
-      this.#run(entry, { type: 'unpublished', writeId, sent: 'no', code: 'ledger' });
-    }
   }
 
   /** The more shadows have open commands, the less often each is looked at without a reason. */
@@ -403,13 +357,6 @@ export class Desks {
   }
 }
 
-interface RunOptions {
+interface RunOptions extends Partial<StoreOptions> {
   readonly extra?: readonly LedgerChange[];
-  readonly refusable?: boolean;
-  readonly settle?: ((result: Result<readonly LedgerChange[]>) => void) | undefined;
-  /** Instead of a commit of its own: gathers what several steps store together. */
-  readonly commit?: Commit | undefined;
 }
-
-type Settle = (result: Result<CommitReceipt>) => void;
-type Commit = (changes: readonly LedgerChange[], settle: Settle) => void;
