@@ -1,5 +1,6 @@
 import { epochMs } from '../core/brand.ts';
 import type { DriftEntry } from '../core/drift/drift.ts';
+import { MODEL_RULE } from '../core/drift/ignore.ts';
 import { problem } from '../core/problem.ts';
 import { done, fail, type Result } from '../core/result.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -40,7 +41,8 @@ export class DriftReport {
   }
 
   async #ready({ ruleId }: DriftFilter): Promise<Result<void>> {
-    if (ruleId !== undefined && !this.#options.index.hasRule(ruleId)) {
+    const { index } = this.#options;
+    if (ruleId !== undefined && ruleId !== MODEL_RULE && !index.hasRule(ruleId)) {
       return fail(problem('not_found', 'no ignore rule has this id', { at: ruleId }));
     }
     await this.#options.recorder.flush();

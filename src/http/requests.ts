@@ -23,16 +23,25 @@ export function readRequest<T extends z.ZodType>(
 ): Result<z.output<T>, RequestProblem> {
   const read = schema.safeParse(input, missingSaid);
   if (read.success) return ok(read.data);
-  const errors = read.error.issues.slice(0, ERRORS_MAX).map((issue) => ({
-    at: `/${issue.path.map(String).join('/')}`,
-    detail: issue.message,
-  }));
+  const errors = read.error.issues
+    .flatMap(meant)
+    .slice(0, ERRORS_MAX)
+    .map(({ path, message }) => ({ at: `/${path.map(String).join('/')}`, detail: message }));
   const first = errors[0];
   const where = what === 'body' ? (first?.at ?? '/') : `query ${first?.at.slice(1) ?? ''}`.trim();
   return fail({ ...problem('invalid_request', `${where}: ${first?.detail ?? 'invalid'}`, { at: where }), errors });
 }
 
 const ERRORS_MAX = 20;
+
+/** Of what may be one thing or another: what is wrong with the one it is most likely meant to be, if that can be told. */
+function meant(issue: z.core.$ZodIssue): readonly Pick<z.core.$ZodIssue, 'path' | 'message'>[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const likely = issue.errors.filter(([first]) => first?.code !== 'invalid_type' || first.path.length > 0);
+  const [only] = likely;
+  if (likely.length !== 1 || only === undefined) return [issue];
+  return only.map(({ path, message }) => ({ path: [...issue.path, ...path], message }));
+}
 
 /** Names and reasons are shown to people: one line of text, no control characters. */
 const line = (max: number) =>
@@ -162,7 +171,9 @@ export const THINGS_MAX = 1_000;
 
 const targets = {
   things: z
-    .union([z.array(thing).min(1).max(THINGS_MAX), z.strictObject({ pattern: thingPattern })])
+    .union([z.array(thing).min(1).max(THINGS_MAX), z.strictObject({ pattern: thingPattern })], {
+      error: `1 to ${THINGS_MAX} thing names, or {"pattern": "room-*"}, are expected`,
+    })
     .meta({ description: 'thing names, or a pattern over the things this server knows and the caller may look at' }),
   name: shadow.optional(),
   expectedCount: z.int().min(0).max(THINGS_MAX).optional().meta({
@@ -248,6 +259,8 @@ export const commandsQuery = z
     before: instant.optional(),
     parent: commandId.optional(),
     ...page,
+    // The page before names its last command.
+    cursor: commandId.optional().meta({ description: '`next` of the page before' }),
   })
   .refine((query) => query.classic !== true || query.name === undefined, 'name and classic exclude each other');
 

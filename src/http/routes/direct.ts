@@ -13,7 +13,7 @@ import { emptyQuery, readIdempotencyKey, readRequest, sendGroupBody } from '../r
 import { respond, type RouteParts } from '../respond.ts';
 import { route } from '../route.ts';
 import { mayCommandAll, permitAll } from './many.ts';
-import { defined, fingerprintOf } from './parts.ts';
+import { countMismatch, defined, fingerprintOf } from './parts.ts';
 
 /** Direct commands to groups. One to a single thing comes in where every command does, by its `kind`. */
 export function directRoutes(app: FastifyInstance, parts: RouteParts): void {
@@ -49,7 +49,7 @@ async function sendToGroup(
   if (!things.ok) return things;
   const { author, kind: _, expectedCount, ...wish } = body.value;
   if (expectedCount !== undefined && expectedCount !== things.value.length) {
-    return fail(problem('count_mismatch', `${things.value.length} things are meant, not ${expectedCount}`));
+    return fail(countMismatch(things.value.length, expectedCount));
   }
   const refs = things.value.map((thingName: ThingName): ShadowRef => directRef(thingName));
   const permitted = permitAll(parts, request, refs, { action: 'command', command: wish.name });

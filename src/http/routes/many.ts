@@ -29,7 +29,7 @@ import { route } from '../route.ts';
 import { aggregateView, planView, type FanOutView } from '../views/many.ts';
 import { commandView } from '../views/command.ts';
 import { refFrom, whileWaiting } from './commands.ts';
-import { defined, fingerprintOf } from './parts.ts';
+import { countMismatch, defined, fingerprintOf } from './parts.ts';
 
 /** One request for many things, and what it would do. */
 export function manyRoutes(app: FastifyInstance, parts: RouteParts): void {
@@ -85,7 +85,7 @@ async function targetsOf(
   const names = 'pattern' in things ? await thingsLike(parts, request, things.pattern) : ok([...new Set(things)]);
   if (!names.ok) return names;
   if (expectedCount !== undefined && expectedCount !== names.value.length) {
-    return fail(problem('count_mismatch', `${names.value.length} things are meant, not ${expectedCount}`));
+    return fail(countMismatch(names.value.length, expectedCount));
   }
   const fields = leavesOf(desired).map(([field]) => field);
   const refs = names.value.map((thingName) => refFrom(thingName, name));

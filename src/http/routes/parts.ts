@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { problem, type Problem } from '../../core/problem.ts';
 import { canonicalJson } from '../canonical-json.ts';
 
 /** The same request, however its members are ordered, has the same fingerprint. */
@@ -6,6 +7,11 @@ export function fingerprintOf(place: string, body: unknown): string {
   return createHash('sha256')
     .update(`${place}\n${canonicalJson(body)}`)
     .digest('hex');
+}
+
+/** So many things fit, and whoever asks expects another number. */
+export function countMismatch(found: number, expected: number): Problem {
+  return problem('count_mismatch', `${found} ${found === 1 ? 'thing is' : 'things are'} meant, not ${expected}`);
 }
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

@@ -281,7 +281,8 @@ describe('drift', () => {
     expect(rule).toMatchObject({ status: 201, body: { thing: 'heater-*', by: 'ops' } });
     const listed = (await world.get('/v1/drift/rules')).body.items.map(({ id }: { id: string }) => id);
     expect(listed).toContain(rule.body.id);
-    expect((await world.get(`/v1/drift?rule=${rule.body.id}`)).body.items).toEqual([]);
+    for (const known of [rule.body.id, 'model'])
+      expect((await world.get(`/v1/drift?rule=${known}`)).body.items).toEqual([]);
     expect((await world.ask(`/v1/drift/rules/${rule.body.id}`, { method: 'DELETE' })).status).toBe(204);
     expect((await world.ask(`/v1/drift/rules/${rule.body.id}`, { method: 'DELETE' })).status).toBe(404);
     for (const more of ['', '&counts=false']) {

@@ -235,6 +235,13 @@ describe('a request that cannot be meant', () => {
       code: 'command_not_found',
     },
     {
+      what: 'a cursor that is none',
+      method: 'GET',
+      path: '/v1/commands?cursor=zzz',
+      status: 400,
+      code: 'invalid_request',
+    },
+    {
       what: 'a page of a billion',
       method: 'GET',
       path: '/v1/commands?limit=1000000000',
@@ -322,4 +329,21 @@ test('a port that is taken is a problem with a code, not a crash', async () => {
   const taken = await second.listen({ host: '127.0.0.1', port: Number(new URL(url).port) });
   expect(taken).toMatchObject({ ok: false, problem: { code: 'address_in_use' } });
   await second.close();
+});
+
+test.each([
+  { what: 'nothing', things: undefined, at: '/things', words: /1 to 1000 thing names, or \{"pattern"/ },
+  { what: 'a name that is none', things: ['room-1', 'a b'], at: '/things/1', words: /thing name/ },
+  {
+    what: 'a list of 1,001',
+    things: Array.from({ length: 1_001 }, (_, at) => `t${at}`),
+    at: '/things',
+    words: /1000/,
+  },
+  { what: 'a pattern that is none', things: { pattern: 'a b' }, at: '/things/pattern', words: /any characters/ },
+  { what: 'a number', things: 5, at: '/things', words: /1 to 1000 thing names/ },
+])('many things meant by $what are refused at $at', async ({ things, at, words }) => {
+  const { status, body } = await send({ path: '/v1/commands', body: JSON.stringify({ desired: { a: 1 }, things }) });
+  expect(status).toBe(400);
+  expect(body).toMatchObject({ at, detail: expect.stringMatching(words) });
 });
