@@ -47,7 +47,10 @@ export function loadAgent(configFile: string, { log, env }: AgentPorts): Result<
   const text = readText(configFile);
   if (!text.ok) return text;
   const config = parseAgentConfig(text.value);
-  if (!config.ok) return fail({ ...config.problem, message: `${configFile}: ${config.problem.message}` });
+  if (!config.ok) {
+    const { at, message } = config.problem;
+    return fail({ ...config.problem, message: [configFile, ...(at === undefined ? [] : [at]), message].join(': ') });
+  }
   const directory = dirname(resolve(configFile));
   const clock = new SystemClock();
   const stateDir = pathFrom(directory, config.value.stateDir);
@@ -155,9 +158,8 @@ function readText(path: string): Result<string> {
     return ok(readFileSync(path, 'utf8'));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    return fail(
-      problem('invalid_config', `the file cannot be read (${code ?? 'unknown reason'})`, { at: path, cause }),
-    );
+    const why = code === 'ENOENT' ? 'there is no such file' : `the file cannot be read (${code ?? 'unknown reason'})`;
+    return fail(problem('invalid_config', why, { at: path, cause }));
   }
 }
 

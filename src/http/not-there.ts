@@ -4,5 +4,5 @@ import type { ProblemCode } from '../core/problem.ts';
 export const NOT_THERE: Readonly<Partial<Record<ProblemCode, string>>> = {
   shadow_not_found: 'there is no such shadow, or it is not yours to see',
   command_not_found: 'there is no such command, or it is not yours to see',
-  not_found: 'there is no such resource',
+  not_found: 'there is nothing of that name or id, or it is not yours to see',
 };

@@ -88,8 +88,8 @@ export function answer(
   const hidden = access === undefined ? undefined : NOT_THERE[found.code];
   const { at: _, ...shown } = found;
   const told = hidden === undefined ? found : { ...shown, message: hidden };
-  // A path may be of any length and hold anything; it goes back only as far as it is useful.
-  const instance = request.url.slice(0, 256);
+  // A path may be of any length; it goes back only as far as it is useful, and without the query, which may hold a secret.
+  const instance = (request.url.split('?', 1)[0] ?? '').slice(0, 256);
   return reply
     .code(http)
     .header('content-type', PROBLEM_TYPE)

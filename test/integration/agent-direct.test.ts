@@ -44,6 +44,14 @@ test('a program gets the arguments on its input, prints progress and then the re
   expect(told).toContainEqual({ text: 'nearly there' });
 });
 
+test('a line after which the program goes on for a while is told, not held back for the next one', async () => {
+  await started('read args; echo copying; while [ ! -e go ]; do sleep 0.1; done');
+  const settled = send('c1');
+  await eventually(() => sender.responses('c1').some(({ progress }) => progress?.text === 'copying'));
+  writeFileSync(world.path('go'), '');
+  expect(await settled).toEqual({ id: 'c1', status: 'succeeded', result: 'copying' });
+});
+
 test.each([
   ['exit 0', { status: 'succeeded' }],
   ['echo plain text', { status: 'succeeded', result: 'plain text' }],

@@ -1,6 +1,7 @@
 import { isJsonObject, member, type JsonObject, type JsonValue } from '../../core/json/json.ts';
 import { RESULT_BYTES_MAX, type DirectProgress } from '../../core/direct/messages.ts';
-import type { Clock } from '../../ports/clock.ts';
+import { monotonicMs } from '../../core/brand.ts';
+import type { Cancel, Clock } from '../../ports/clock.ts';
 import { parseJsonText } from '../../protocol/json-text.ts';
 import { failureOf } from './failure.ts';
 import type { ProgramRegister } from './program-register.ts';
@@ -35,6 +36,8 @@ export type ExecAnswer =
 const REJECTED: readonly number[] = [64, 65, 77];
 /** The result and what may have been said before it. */
 const OUTPUT_CHARACTERS_MAX = 2 * RESULT_BYTES_MAX;
+/** A program that goes on for so long after a line meant it as progress. */
+const HELD_MS = 1_000;
 
 /**
  * A direct command carried out by a program. It gets the arguments as a line of JSON on its standard input; what it prints
@@ -44,7 +47,7 @@ export function execCommand(options: ExecCommandOptions): (call: ExecCall) => Pr
   return async ({ id, name, args, again, signal, progress }) => {
     const { program, timeoutMs, directory, clock, register } = options;
     await register.cleared();
-    const lines = new Lines((line) => progress(progressOf(line)));
+    const lines = new Lines(clock, (line) => progress(progressOf(line)));
     const ended = await runProgram({
       program,
       input: `${JSON.stringify(args)}\n`,
@@ -56,23 +59,31 @@ export function execCommand(options: ExecCommandOptions): (call: ExecCall) => Pr
       env: { ...options.env, SHADOWCTL_COMMAND: name, SHADOWCTL_COMMAND_ID: id, SHADOWCTL_AGAIN: again ? '1' : '' },
       onOutput: (text) => lines.add(text),
     });
+    lines.end();
     if (ended.type === 'exited' && ended.code === 0) {
-      const last = lines.last();
-      return last === undefined ? {} : { result: resultOf(last) };
+      return lines.last === undefined ? {} : { result: resultOf(lines.last) };
     }
     const failure = failureOf(ended);
     return ended.type === 'exited' && REJECTED.includes(ended.code) ? { rejected: failure } : { failed: failure };
   };
 }
 
-/** Lines as they become whole. The newest one is held back: it may be the last, and then it is no progress. */
+/** Lines as they become whole. The newest one is held back for a while: it may be the last, and then it is no progress. */
 class Lines {
+  readonly #clock: Clock;
   readonly #onLine: (line: string) => void;
-  #held: string | undefined;
+  #held: { readonly line: string; told: boolean } | undefined;
+  #waiting: Cancel | undefined;
   #rest = '';
 
-  constructor(onLine: (line: string) => void) {
+  constructor(clock: Clock, onLine: (line: string) => void) {
+    this.#clock = clock;
     this.#onLine = onLine;
+  }
+
+  /** The last line that says something. */
+  get last(): string | undefined {
+    return this.#held?.line;
   }
 
   add(text: string): void {
@@ -82,17 +93,25 @@ class Lines {
     for (const line of parts) this.#take(line);
   }
 
-  /** The last line that says something. */
-  last(): string | undefined {
+  /** Nothing more comes. */
+  end(): void {
     this.#take(this.#rest);
     this.#rest = '';
-    return this.#held;
+    this.#waiting?.();
   }
 
   #take(line: string): void {
     if (line.trim() === '') return;
-    if (this.#held !== undefined) this.#onLine(this.#held);
-    this.#held = line;
+    this.#waiting?.();
+    this.#tell();
+    this.#held = { line, told: false };
+    this.#waiting = this.#clock.at(monotonicMs(this.#clock.monotonic() + HELD_MS), () => this.#tell());
+  }
+
+  #tell(): void {
+    if (this.#held === undefined || this.#held.told) return;
+    this.#held.told = true;
+    this.#onLine(this.#held.line);
   }
 }
 

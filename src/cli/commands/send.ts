@@ -110,4 +110,4 @@ Examples:
   $ shadowctl send room-heater restart --reason 'stuck at 3 o’clock' --wait
   $ shadowctl send lobby-bulb send_log bytes=100000 --wait --json | jq .result
   $ shadowctl send pump-motor start --sequence run && shadowctl send pump-motor speed rpm=900 --sequence run
-  $ shadowctl send --group doors lock --wait --abort-after 3`;
+  $ shadowctl send --group bulbs send_log bytes=300 --wait --abort-after 3`;

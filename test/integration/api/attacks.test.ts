@@ -92,6 +92,7 @@ describe('credentials', () => {
         const answer = await world.get(`${path}?${name}=${key}`, { token: null });
         expect(answer).toMatchObject({ status: 400, body: { at: name } });
         expect(answer.body.detail).toContain('Authorization header');
+        expect(answer.text).not.toContain(key);
       }
     },
   );
