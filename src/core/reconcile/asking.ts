@@ -45,6 +45,8 @@ export function newIncarnation(talk: Talk): void {
   draft.woken = 0;
   draft.awaiting = undefined;
   draft.lastOwnVersion = undefined;
+  // What a pass found then claims a version that means nothing now; the next one finds it again.
+  draft.outcome = undefined;
   talk.note('info', 'the shadow began a new life', { incarnation: draft.incarnation });
 }
 

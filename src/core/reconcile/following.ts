@@ -134,7 +134,6 @@ export function deleted(talk: Talk, version: number): void {
   if (draft.view === undefined || version >= draft.view.version) {
     if (draft.view !== undefined) newIncarnation(talk);
     draft.view = undefined;
-    draft.outcome = undefined;
     draft.synced = false;
   }
   draft.ask = undefined;

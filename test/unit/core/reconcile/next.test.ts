@@ -233,6 +233,15 @@ test('seed 6722: what a pass of an earlier life of the shadow found is not repor
   expect(after.effects).toEqual([{ type: 'pass', view: reborn, must: true }]);
 });
 
+test('nor is what waited behind a report on its way, when a get finds the shadow gone', () => {
+  const asking: ShadowState = { ...STATES.reporting, running: 0, ask: { token: token('own-1'), told: 0 } };
+  const waiting = next(asking, { type: 'pass_ended', outcome: found(true) }, context);
+  const gone = next(waiting.state, EVENTS['our 404'], context);
+  expect(gone.effects.map(shortly)).toEqual(['info', 'answer']);
+  const refused = next(gone.state, EVENTS['our report, 409'], context);
+  expect(refused.effects.map(shortly)).toEqual([]);
+});
+
 test('seed 28446: a replayed wish of an earlier life is not applied, although its version is the next one', () => {
   const stamped: ShadowState = { ...idle, view: { ...view, stamps: { a: { timestamp: 2_000 } } } };
   const wish = (stampS: number): ShadowEvent => ({
