@@ -99,3 +99,22 @@ test('a write that the service handles twice stays ours', () => {
   const [id] = [...world.stored.keys()].slice(-1);
   expect(mark === undefined ? undefined : sourceOf(mark)).toMatchObject({ kind: 'command', commandId: id });
 });
+
+test('seed 65122: an attempt that was throttled and landed all the same is ours, though another one is under way', () => {
+  const world = settledWorld();
+  world.create({ a: 2 });
+  world.deliverAll();
+  world.create({ a: 3 });
+  const landed = taken(world);
+  const [attempt] = [...world.desk.writes.values()].slice(-1);
+  if (attempt === undefined) throw new Error('it is under way');
+  world.send({ type: 'rejected', writeId: attempt.id, code: 429, message: '' });
+  world.loseWrite();
+  world.advance(DESK_SETTINGS.backoffMsMax);
+  world.send(landed);
+  const [older, younger] = [...world.stored.values()].slice(-2);
+  expect(older).toMatchObject({
+    status: 'superseded',
+    fields: [{ state: { outcome: 'superseded', by: { kind: 'command', commandId: younger?.id } } }],
+  });
+});
