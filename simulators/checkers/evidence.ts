@@ -41,10 +41,12 @@ export function unproven(
     const annotations = model.annotations(field);
     const shows = (revision: Revision): boolean =>
       modelEqual({ desired, reported: reportedOf(revision, field), annotations });
+    // What the device took back by listing the field no longer stands, whatever value it left there (found by seed 61129).
+    const stood = (revision: Revision): boolean => shows(revision) && claimOf(revision)?.listed.has(field) !== true;
     const proven = later.some((revision, index) => {
       if (!shows(revision) || (stands && index < later.length - 1)) return false;
       const after = stoodUntilMs === undefined ? [] : life.slice(index + 1).filter(({ atMs }) => atMs <= stoodUntilMs);
-      if (!after.every(shows)) return false;
+      if (!after.every(stood)) return false;
       const claim = claimOf(revision);
       if (claim !== undefined) {
         return claim.version >= threshold && claim.version < revision.version && !claim.listed.has(field);

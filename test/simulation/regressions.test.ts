@@ -182,6 +182,17 @@ test('a server that is cut off in the middle of everything comes to rest', async
   expect(await violationsOf(planWith(steps))).toEqual([]);
 });
 
+test('seed 61129: what a device showed and took back while nobody could hear it is no evidence', async () => {
+  const steps: PlannedStep[] = [
+    command(0, 10_000, { power: true }),
+    { atMs: 30_000, do: 'partition', machine: SERVER, direction: 'down', forMs: 1_200_000 },
+    // It is so, and the device says so. By its next look at the shadow it cannot read the field.
+    command(1, 32_000, { targetC: 20 }),
+    { atMs: 33_000, do: 'ail', ref, field: '/targetC' as FieldPointer, ailment: 'unreadable', forMs: 1_800_000 },
+  ];
+  expect(await violationsOf(planWith(steps, { faultsMs: 2_400_000 }))).toEqual([]);
+});
+
 describe('answers that take longer than they are waited for', () => {
   /** A desk that has seen a command through, and asks for its next one while nothing is delivered. */
   const asking = (): DeskWorld => {
