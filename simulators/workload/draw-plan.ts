@@ -16,6 +16,8 @@ const HOUR = 60 * MINUTE;
 
 /** The clients' and machines' name of the server. */
 export const SERVER = 'server';
+/** Another team's. */
+export const BACKEND = 'backend';
 export const SETTINGS_SHADOW = 'settings' as ShadowName;
 
 /**
