@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { drawPlan } from '../../simulators/workload/draw-plan.ts';
+import { putBack } from './in-place-of.ts';
 import { DIRECT_MUTANTS } from './direct-mutants.ts';
 
 /** Within so many seeds that have direct commands, each mistake must be found. */
@@ -8,16 +9,7 @@ const SEEDS_MAX = Number(process.env['MUTANT_SEEDS'] ?? 40);
 const seeds: number[] = [];
 for (let seed = 1; seeds.length < SEEDS_MAX; seed += 1) if (drawPlan(seed).direct === true) seeds.push(seed);
 
-beforeEach(() => {
-  vi.resetModules();
-});
-
-afterEach(() => {
-  vi.resetModules();
-  vi.doUnmock('../../src/core/direct/device-order.ts');
-  vi.doUnmock('../../src/core/direct/transition.ts');
-  vi.doUnmock('../../src/device/reply-store.ts');
-});
+afterEach(putBack);
 
 test.each(DIRECT_MUTANTS)('found: $mistake', { timeout: 240_000 }, async ({ mistake, finds, programs, replace }) => {
   replace?.();

@@ -1,12 +1,9 @@
-import { vi } from 'vitest';
-import type * as OrderModule from '../../src/core/direct/device-order.ts';
-import type * as TransitionModule from '../../src/core/direct/transition.ts';
-import type * as RepliesModule from '../../src/device/reply-store.ts';
 import { epochMs } from '../../src/core/brand.ts';
 import { isDirectKey } from '../../src/protocol/direct-journal.ts';
 import type { Journal } from '../../src/ports/journal.ts';
 import type { Transport } from '../../src/ports/transport.ts';
 import type { CloudPorts, Programs } from '../../simulators/world/programs.ts';
+import { inPlaceOf } from './in-place-of.ts';
 import { bodyOf, cloudTransport, transportWith, type Mutant } from './mutants.ts';
 
 /** Known mistakes with direct commands. They show only in runs that have some. */
@@ -50,16 +47,14 @@ export const DIRECT_MUTANTS: readonly Mutant[] = [
   {
     mistake: 'a request that comes again is done again',
     finds: ['I4', 'I23'],
-    replace: () =>
-      vi.doMock('../../src/device/reply-store.ts', async (original) => {
-        const real = await original<typeof RepliesModule>();
-        class Forgetful extends real.ReplyStore {
-          override get(_id: string): undefined {
-            return undefined;
-          }
+    replace: inPlaceOf('../../src/device/reply-store.ts', (real) => {
+      class Forgetful extends real.ReplyStore {
+        override get(_id: string): undefined {
+          return undefined;
         }
-        return { ...real, ReplyStore: Forgetful };
-      }),
+      }
+      return { ReplyStore: Forgetful };
+    }),
   },
   {
     mistake: 'what a crash broke off is done again, harmless or not',
@@ -79,48 +74,36 @@ export const DIRECT_MUTANTS: readonly Mutant[] = [
   {
     mistake: 'an answer that did not get out is not given again',
     finds: ['I26'],
-    replace: () =>
-      vi.doMock('../../src/device/reply-store.ts', async (original) => {
-        const real = await original<typeof RepliesModule>();
-        class Careless extends real.ReplyStore {
-          override unpublished(): [] {
-            return [];
-          }
+    replace: inPlaceOf('../../src/device/reply-store.ts', (real) => {
+      class Careless extends real.ReplyStore {
+        override unpublished(): [] {
+          return [];
         }
-        return { ...real, ReplyStore: Careless };
-      }),
+      }
+      return { ReplyStore: Careless };
+    }),
   },
   {
     mistake: 'the device does not look at the sequence',
     finds: ['I23'],
-    replace: () =>
-      vi.doMock('../../src/core/direct/device-order.ts', async (original) => {
-        const real = await original<typeof OrderModule>();
-        return {
-          ...real,
-          turnOf: (job, state, context) => {
-            const { sequence: _, ...request } = job.request;
-            return real.turnOf({ ...job, request }, state, context);
-          },
-        } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/direct/device-order.ts', (real) => ({
+      turnOf: (job, state, context) => {
+        const { sequence: _, ...request } = job.request;
+        return real.turnOf({ ...job, request }, state, context);
+      },
+    })),
   },
   {
     mistake: 'the device acts on what comes too late',
     finds: ['I24'],
-    replace: () =>
-      vi.doMock('../../src/core/direct/device-order.ts', async (original) => {
-        const real = await original<typeof OrderModule>();
-        return {
-          ...real,
-          turnOf: (job, state, context) =>
-            real.turnOf(
-              { ...job, request: { ...job.request, expiresAt: epochMs(Number.MAX_SAFE_INTEGER) } },
-              state,
-              context,
-            ),
-        } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/direct/device-order.ts', (real) => ({
+      turnOf: (job, state, context) =>
+        real.turnOf(
+          { ...job, request: { ...job.request, expiresAt: epochMs(Number.MAX_SAFE_INTEGER) } },
+          state,
+          context,
+        ),
+    })),
   },
   {
     mistake: 'the server gives a retransmission an id of its own',
@@ -142,18 +125,13 @@ export const DIRECT_MUTANTS: readonly Mutant[] = [
   {
     mistake: 'a direct command succeeds as soon as the broker has its request',
     finds: ['I25'],
-    replace: () =>
-      vi.doMock('../../src/core/direct/transition.ts', async (original) => {
-        const real = await original<typeof TransitionModule>();
-        return {
-          ...real,
-          directTransition: (command, event, now) => {
-            if (event.type !== 'published') return real.directTransition(command, event, now);
-            const response = { id: command.id, status: 'succeeded' } as const;
-            return real.directTransition(command, { type: 'answered', response }, now);
-          },
-        } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/direct/transition.ts', (real) => ({
+      directTransition: (command, event, now) => {
+        if (event.type !== 'published') return real.directTransition(command, event, now);
+        const response = { id: command.id, status: 'succeeded' } as const;
+        return real.directTransition(command, { type: 'answered', response }, now);
+      },
+    })),
   },
   {
     mistake: 'what one member of a group answers settles the others too',

@@ -1,29 +1,12 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { drawPlan } from '../../simulators/workload/draw-plan.ts';
+import { putBack } from './in-place-of.ts';
 import { MUTANTS } from './mutants.ts';
 
 /** Within so many seeds, from the first on, each mistake must be found. */
 const SEEDS_MAX = Number(process.env['MUTANT_SEEDS'] ?? 40);
 
-beforeEach(() => {
-  vi.resetModules();
-});
-
-afterEach(() => {
-  vi.resetModules();
-  vi.doUnmock('../../src/core/command/judge.ts');
-  vi.doUnmock('../../src/core/command/clocks.ts');
-  vi.doUnmock('../../src/core/command/ending.ts');
-  vi.doUnmock('../../src/core/command/resolve.ts');
-  vi.doUnmock('../../src/core/command/transition.ts');
-  vi.doUnmock('../../src/core/desk/asking.ts');
-  vi.doUnmock('../../src/core/desk/facts.ts');
-  vi.doUnmock('../../src/core/view/sight.ts');
-  vi.doUnmock('../../src/core/reconcile/report.ts');
-  vi.doUnmock('../../src/core/reconcile/backoff.ts');
-  vi.doUnmock('../../src/device/inbox.ts');
-  vi.doUnmock('../../src/cloud/steady-time.ts');
-});
+afterEach(putBack);
 
 test('there are at least twenty known mistakes', () => {
   expect(MUTANTS.length).toBeGreaterThanOrEqual(20);

@@ -1,28 +1,17 @@
-import { vi } from 'vitest';
-import type * as AskingModule from '../../src/core/desk/asking.ts';
-import type * as BackoffModule from '../../src/core/reconcile/backoff.ts';
-import type * as ClocksModule from '../../src/core/command/clocks.ts';
-import type * as EndingModule from '../../src/core/command/ending.ts';
-import type * as FactsModule from '../../src/core/desk/facts.ts';
-import type * as JudgeModule from '../../src/core/command/judge.ts';
-import type * as ReportModule from '../../src/core/reconcile/report.ts';
-import type * as ResolveModule from '../../src/core/command/resolve.ts';
-import type * as SightModule from '../../src/core/view/sight.ts';
-import type * as TransitionModule from '../../src/core/command/transition.ts';
 import { ok } from '../../src/core/result.ts';
-import { valueAt } from '../../src/core/json/json-pointer.ts';
+import { leavesOf, valueAt } from '../../src/core/json/json-pointer.ts';
 import { member, type JsonObject } from '../../src/core/json/json.ts';
 import { parseShadowTopic, shadowTopic } from '../../src/protocol/topics.ts';
 import type { FieldPointer, MonotonicMs } from '../../src/core/brand.ts';
 import type { Reading } from '../../src/core/reconcile/judge-field.ts';
 import type { Cloud } from '../../src/cloud/cloud.ts';
-import type { SteadyTime } from '../../src/cloud/steady-time.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { StateAdapter } from '../../src/ports/state-adapter.ts';
 import type { Transport } from '../../src/ports/transport.ts';
 import { SERVER } from '../../simulators/workload/draw-plan.ts';
 import type { PlannedStep } from '../../simulators/workload/plan.ts';
 import type { CloudPorts, Programs } from '../../simulators/world/programs.ts';
+import { inPlaceOf } from './in-place-of.ts';
 
 /**
  * Known mistakes, ours and other people's, each as a switch. A mistake is put in either around the ports (`programs`) or
@@ -127,148 +116,105 @@ export const MUTANTS: readonly Mutant[] = [
   {
     mistake: 'success on `accepted`, without waiting for the device',
     finds: ['I8'],
-    replace: () =>
-      vi.doMock('../../src/core/command/judge.ts', async (original) => {
-        const real = await original<typeof JudgeModule>();
-        return {
-          ...real,
-          judge: (command, { view }) => ({
-            version: view.version,
-            delivered: true,
-            fields: command.fields.map(({ field }) => ({ field, state: { outcome: 'confirmed' } as const })),
-          }),
-        } satisfies typeof real;
+    replace: inPlaceOf('../../src/core/command/judge.ts', () => ({
+      judge: (command, { view }) => ({
+        version: view.version,
+        delivered: true,
+        fields: command.fields.map(({ field }) => ({ field, state: { outcome: 'confirmed' } as const })),
       }),
+    })),
   },
   {
     mistake: 'equality alone is success, whatever the device says that it has seen',
     finds: ['I8'],
-    replace: () =>
-      vi.doMock('../../src/core/command/judge.ts', async (original) => {
-        const real = await original<typeof JudgeModule>();
-        return {
-          ...real,
-          judge: (command, evidence) =>
-            real.judge(command, { ...evidence, word: { version: Number.MAX_SAFE_INTEGER, fields: new Map() } }),
-        } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/command/judge.ts', (real) => ({
+      judge: (command, evidence) =>
+        real.judge(command, { ...evidence, word: { version: Number.MAX_SAFE_INTEGER, fields: new Map() } }),
+    })),
   },
   {
     mistake: 'noop by equality while a change is in flight',
     finds: ['I8'],
-    replace: () =>
-      vi.doMock('../../src/core/desk/facts.ts', async (original) => {
-        const real = await original<typeof FactsModule>();
-        return {
-          ...real,
-          factsOf: (draft, landed) => {
-            const facts = real.factsOf(draft, landed);
-            const { word, presence } = draft.desk;
-            const settled = facts.alreadyEqual && word === undefined && presence.state !== 'offline';
-            return { ...facts, settled };
-          },
-        } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/desk/facts.ts', (real) => ({
+      factsOf: (draft, landed) => {
+        const facts = real.factsOf(draft, landed);
+        const { word, presence } = draft.desk;
+        const settled = facts.alreadyEqual && word === undefined && presence.state !== 'offline';
+        return { ...facts, settled };
+      },
+    })),
   },
   {
     mistake: 'noop to a device that is known to be away',
     finds: ['I8'],
-    replace: () =>
-      vi.doMock('../../src/core/desk/facts.ts', async (original) => {
-        const real = await original<typeof FactsModule>();
-        return {
-          ...real,
-          factsOf: (draft, landed) => {
-            const { presence } = draft.desk;
-            if (presence.state === 'offline') draft.desk.presence = { ...presence, state: 'unknown' };
-            const facts = real.factsOf(draft, landed);
-            draft.desk.presence = presence;
-            return facts;
-          },
-        } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/desk/facts.ts', (real) => ({
+      factsOf: (draft, landed) => {
+        const { presence } = draft.desk;
+        if (presence.state === 'offline') draft.desk.presence = { ...presence, state: 'unknown' };
+        const facts = real.factsOf(draft, landed);
+        draft.desk.presence = presence;
+        return facts;
+      },
+    })),
   },
   {
     mistake: 'noop by what a snapshot shows after the device has acted',
     finds: ['I8'],
-    replace: () =>
-      vi.doMock('../../src/core/desk/facts.ts', async (original) => {
-        const real = await original<typeof FactsModule>();
-        return {
-          ...real,
-          factsOf: (draft, landed) =>
-            real.factsOf(draft, { ...landed, before: landed.before ?? draft.desk.sight.view }),
-        } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/desk/facts.ts', (real) => ({
+      factsOf: (draft, landed) => real.factsOf(draft, { ...landed, before: landed.before ?? draft.desk.sight.view }),
+    })),
   },
   {
     mistake: 'the deadline is judged before evidence that was asked for',
     finds: ['I9', 'I8'],
     // Rarer than the others since a verdict may rest on what the server could know: seed 146, and seed 42 by I11.
     from: 131,
-    replace: () =>
-      vi.doMock('../../src/core/desk/asking.ts', async (original) => {
-        const real = await original<typeof AskingModule>();
-        return { ...real, isAnswered: () => true } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/desk/asking.ts', () => ({ isAnswered: () => true })),
   },
   {
     mistake: 'the apply clock loses half of what is left at every start',
     finds: ['I9'],
-    replace: () =>
-      vi.doMock('../../src/core/command/clocks.ts', async (original) => {
-        const real = await original<typeof ClocksModule>();
-        return {
-          ...real,
-          started: (clock, now) => real.started({ ...clock, leftMs: clock.leftMs / 2 }, now),
-        } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/command/clocks.ts', (real) => ({
+      started: (clock, now) => real.started({ ...clock, leftMs: clock.leftMs / 2 }, now),
+    })),
   },
   {
     mistake: 'deadlines run on the wall clock',
     finds: ['I9'],
     from: 11,
     trouble: JUMPS,
-    replace: () =>
-      vi.doMock('../../src/cloud/steady-time.ts', () => ({
-        SteadyTime: class implements Pick<SteadyTime, keyof SteadyTime> {
-          readonly #clock: Clock;
-          constructor(clock: Clock) {
-            this.#clock = clock;
-          }
-          now() {
-            return this.#clock.wall();
-          }
-          due(at: number) {
-            return (at - this.#clock.wall() + this.#clock.monotonic()) as MonotonicMs;
-          }
-          hear() {
-            return 0;
-          }
-        },
-      })),
+    replace: inPlaceOf('../../src/cloud/steady-time.ts', ({ SteadyTime }) => {
+      class WallTime extends SteadyTime {
+        readonly #clock: Clock;
+        constructor(clock: Clock) {
+          super(clock);
+          this.#clock = clock;
+        }
+        override now() {
+          return this.#clock.wall();
+        }
+        override due(at: number) {
+          return (at - this.#clock.wall() + this.#clock.monotonic()) as MonotonicMs;
+        }
+        override hear() {
+          return 0;
+        }
+      }
+      return { SteadyTime: WallTime };
+    }),
   },
   {
     mistake: 'a lost answer is taken for a lost request: sent again without reading',
     finds: ['I11'],
-    replace: () =>
-      vi.doMock('../../src/core/command/resolve.ts', async (original) => {
-        const real = await original<typeof ResolveModule>();
-        return { ...real, resolveWrite: () => ({ type: 'not_sent' }) } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/command/resolve.ts', () => ({ resolveWrite: () => ({ type: 'not_sent' }) })),
   },
   {
     mistake: 'restoring without looking whose value stands there',
     finds: ['I11'],
-    replace: () =>
-      vi.doMock('../../src/core/command/ending.ts', async (original) => {
-        const real = await original<typeof EndingModule>();
-        return {
-          ...real,
-          leftBehind: ({ version, fields }) =>
-            version === undefined ? [] : fields.filter(({ state }) => state.outcome !== 'confirmed'),
-        } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/command/ending.ts', () => ({
+      leftBehind: ({ version, fields }) =>
+        version === undefined ? [] : fields.filter(({ state }) => state.outcome !== 'confirmed'),
+    })),
   },
   {
     mistake: 'unguarded restore: the update carries no version',
@@ -278,37 +224,25 @@ export const MUTANTS: readonly Mutant[] = [
   {
     mistake: 'one counter for accepted and get: a patch over a gap is merged as if nothing were missing',
     finds: ['I1', 'I8', 'I9', 'I10', 'I11'],
-    replace: () =>
-      vi.doMock('../../src/core/view/sight.ts', async (original) => {
-        const real = await original<typeof SightModule>();
-        return {
-          ...real,
-          seeAccepted: (sight, held, place) =>
-            real.seeAccepted(
-              sight.view === undefined
-                ? sight
-                : { ...sight, view: { ...sight.view, version: held.update.version - 1 } },
-              held,
-              place,
-            ),
-        } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/view/sight.ts', (real) => ({
+      seeAccepted: (sight, held, place) =>
+        real.seeAccepted(
+          sight.view === undefined ? sight : { ...sight, view: { ...sight.view, version: held.update.version - 1 } },
+          held,
+          place,
+        ),
+    })),
   },
   {
     mistake: 'late proof rewrites the verdict instead of adding to it',
     finds: ['I7'],
-    replace: () =>
-      vi.doMock('../../src/core/command/transition.ts', async (original) => {
-        const real = await original<typeof TransitionModule>();
-        return {
-          ...real,
-          transition: (command, event, now) => {
-            const step = real.transition(command, event, now);
-            if (step.command.status !== 'succeeded_late') return step;
-            return { ...step, command: { ...step.command, status: 'succeeded' } };
-          },
-        } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/command/transition.ts', (real) => ({
+      transition: (command, event, now) => {
+        const step = real.transition(command, event, now);
+        if (step.command.status !== 'succeeded_late') return step;
+        return { ...step, command: { ...step.command, status: 'succeeded' } };
+      },
+    })),
   },
   {
     mistake: 'commands are acknowledged and published before they are durable',
@@ -394,35 +328,24 @@ export const MUTANTS: readonly Mutant[] = [
   {
     mistake: 'the device echoes desired instead of reading back',
     finds: ['I3', 'I1'],
-    replace: () =>
-      vi.doMock('../../src/core/reconcile/report.ts', async (original) => {
-        const real = await original<typeof ReportModule>();
-        const { leavesOf } = await import('../../src/core/json/json-pointer.ts');
-        return {
-          ...real,
-          buildReport: (input) => {
-            const wishes = leavesOf(input.desired ?? {}).flatMap(([field, value]) =>
-              input.readings.has(field) ? [[field, { value }] as const] : [],
-            );
-            return real.buildReport({
-              ...input,
-              readings: new Map<FieldPointer, Reading>([...input.readings, ...wishes]),
-            });
-          },
-        } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/reconcile/report.ts', (real) => ({
+      buildReport: (input) => {
+        const wishes = leavesOf(input.desired ?? {}).flatMap(([field, value]) =>
+          input.readings.has(field) ? [[field, { value }] as const] : [],
+        );
+        return real.buildReport({
+          ...input,
+          readings: new Map<FieldPointer, Reading>([...input.readings, ...wishes]),
+        });
+      },
+    })),
   },
   {
     mistake: 'the device claims a version that it has not seen',
     finds: ['I3', 'I8', 'I2'],
-    replace: () =>
-      vi.doMock('../../src/core/reconcile/report.ts', async (original) => {
-        const real = await original<typeof ReportModule>();
-        return {
-          ...real,
-          buildReport: (input) => real.buildReport({ ...input, version: input.version + 1 }),
-        } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/reconcile/report.ts', (real) => ({
+      buildReport: (input) => real.buildReport({ ...input, version: input.version + 1 }),
+    })),
   },
   {
     mistake: 'a report on every delta',
@@ -483,11 +406,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     mistake: 'retries without backoff',
     finds: ['I13', 'I12', 'I1'],
-    replace: () =>
-      vi.doMock('../../src/core/reconcile/backoff.ts', async (original) => {
-        const real = await original<typeof BackoffModule>();
-        return { ...real, fullJitter: () => 1 } satisfies typeof real;
-      }),
+    replace: inPlaceOf('../../src/core/reconcile/backoff.ts', () => ({ fullJitter: () => 1 })),
   },
   {
     mistake: 'the server is deaf to get: what it missed it never learns',
