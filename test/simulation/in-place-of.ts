@@ -7,6 +7,7 @@ import type * as ResolveModule from '../../src/core/command/resolve.ts';
 import type * as TransitionModule from '../../src/core/command/transition.ts';
 import type * as AskingModule from '../../src/core/desk/asking.ts';
 import type * as FactsModule from '../../src/core/desk/facts.ts';
+import type * as GuardsModule from '../../src/core/desk/guards.ts';
 import type * as OrderModule from '../../src/core/direct/device-order.ts';
 import type * as DirectTransitionModule from '../../src/core/direct/transition.ts';
 import type * as BackoffModule from '../../src/core/reconcile/backoff.ts';
@@ -24,6 +25,7 @@ interface Replaceable {
   '../../src/core/command/transition.ts': typeof TransitionModule;
   '../../src/core/desk/asking.ts': typeof AskingModule;
   '../../src/core/desk/facts.ts': typeof FactsModule;
+  '../../src/core/desk/guards.ts': typeof GuardsModule;
   '../../src/core/direct/device-order.ts': typeof OrderModule;
   '../../src/core/direct/transition.ts': typeof DirectTransitionModule;
   '../../src/core/reconcile/backoff.ts': typeof BackoffModule;

@@ -16,6 +16,14 @@ export function isQueued(draft: Draft, id: CommandId): boolean {
   return draft.command(id)?.status === 'queued' && !draft.desk.overdue.has(id);
 }
 
+/**
+ * A shadow that does not exist cannot be locked: what is heard of its next life is read before a guarded write goes out
+ * as if there were none (found by seed 243).
+ */
+export function mayBeMade({ desk: { sight, asking } }: Draft): boolean {
+  return sight.view?.version === 0 && (sight.held.length > 0 || asking.needed > asking.answered);
+}
+
 /** The patch to write, or undefined if there is nothing (more) to write. */
 export function checked(draft: Draft, lane: LaneTask, guard: Guard, view: ShadowView): JsonObject | undefined {
   switch (guard.type) {

@@ -11,7 +11,7 @@ import { markAt, type ShadowView } from '../view/view.ts';
 import { isAnswered, need } from './asking.ts';
 import type { Guard, LaneTask } from './desk.ts';
 import type { Draft } from './draft.ts';
-import { checked, isQueued } from './guards.ts';
+import { checked, isQueued, mayBeMade } from './guards.ts';
 import { dropped, landed } from './landing.ts';
 
 /** At most this many commands share a request, so that one look at a long queue stays cheap. */
@@ -47,14 +47,6 @@ function proceed(draft: Draft, lane: LaneTask): boolean {
       resolve(draft, lane);
       return true;
   }
-}
-
-/**
- * A shadow that does not exist cannot be locked: what is heard of its next life is read before a guarded write goes out
- * as if there were none (found by seed 243).
- */
-function mayBeMade({ desk: { sight, asking } }: Draft): boolean {
-  return sight.view?.version === 0 && (sight.held.length > 0 || asking.needed > asking.answered);
 }
 
 /** The result is unknown: only a snapshot asked for from now on can tell. */
