@@ -31,11 +31,18 @@ export interface Explored {
   readonly violations: readonly (Violation & { readonly schedule: string })[];
 }
 
+export interface Scope {
+  /** At most so many messages overtake others. */
+  readonly overtakesMax: number;
+  /** Orders with at most so many overtakings are also gone through with a crash. */
+  readonly crashedOvertakesMax: number;
+}
+
 /**
- * Two apps that want different values of one field, one device, one server: every order of messages with at most
- * `overtakesMax` of them early, each alone and with a crash of either program before every arrival.
+ * Two apps that want different values of one field, one device, one server: every order of messages within the scope,
+ * each alone, and those with few overtakings also with a crash of either program before every arrival.
  */
-export async function explore(programs: Programs, { overtakesMax }: { overtakesMax: number }): Promise<Explored> {
+export async function explore(programs: Programs, { overtakesMax, crashedOvertakesMax }: Scope): Promise<Explored> {
   const states = new Set<string>();
   const violations: (Violation & { schedule: string })[] = [];
   let schedules = 0;
@@ -49,7 +56,7 @@ export async function explore(programs: Programs, { overtakesMax }: { overtakesM
   };
   const branch = async (schedule: Schedule, from: number): Promise<void> => {
     const choices = await visit(schedule);
-    if (schedule.crash === undefined) {
+    if (schedule.overtakes.size <= crashedOvertakesMax) {
       for (let before = 0; before < choices.length; before++) {
         for (const machine of [SERVER, 'heater-1']) await visit({ ...schedule, crash: { machine, before } });
       }
