@@ -13,7 +13,8 @@ import { SteadyClock } from './steady-clock.ts';
 /**
  * I8: `noop` says that nothing had to change. Reported was as asked when the write was stored, and the device's answer
  * changed nothing. Where there was no answer, the device is a plain one that was not known to be away, and no other
- * command was open on the field. (What desired was before is looked at with the evidence.)
+ * command was open on the field. (What desired was before is looked at with the evidence.) Of a verdict that cannot be
+ * dated, since the server's clock was set, only the first of these is asked: nobody can say what else there was by then.
  */
 export const noopTruth: MakeChecker = (context) => {
   const times = new CommandTimes();
@@ -52,8 +53,7 @@ export const noopTruth: MakeChecker = (context) => {
   function judge(command: Command): void {
     const at = writtenAt(command, context);
     const verdictAt = ends.get(command.id);
-    // Without a date nobody can say what there was by then.
-    if (at < 0 || verdictAt === undefined) return;
+    if (at < 0) return;
     for (const field of command.fields) {
       const flaw = field.desired === null ? undefined : flawOf(command, field, { at, verdictAt });
       if (flaw !== undefined) {
@@ -65,13 +65,16 @@ export const noopTruth: MakeChecker = (context) => {
   function flawOf(
     command: Command,
     { field, desired }: Command['fields'][number],
-    { at, verdictAt }: { at: number; verdictAt: number },
+    { at, verdictAt }: { at: number; verdictAt: number | undefined },
   ): string | undefined {
     const key = shadowKey(command.ref);
     const annotations = context.modelOf(key).annotations(field);
-    const life = context.history.lifeAsTold(key, at, verdictAt).filter(({ atMs }) => atMs <= verdictAt);
     const shows = (revision: Revision): boolean =>
       modelEqual({ desired, reported: reportedOf(revision, field), annotations });
+    const written = context.history.of(key)[at];
+    if (written !== undefined && !shows(written)) return `reported was otherwise at v${written.version}`;
+    if (verdictAt === undefined) return undefined;
+    const life = context.history.lifeAsTold(key, at, verdictAt).filter(({ atMs }) => atMs <= verdictAt);
     const answer = life.findIndex((one, nth) => nth > 0 && shows(one) && isAnswer(one, command, field));
     const changed = life.slice(0, answer < 0 ? 1 : answer).find((one) => !shows(one));
     if (changed !== undefined) return `reported was otherwise at v${changed.version}`;
