@@ -348,6 +348,13 @@ export const MUTANTS: readonly Mutant[] = [
     })),
   },
   {
+    mistake: 'the device is silent about what it could not do',
+    finds: ['I3'],
+    replace: inPlaceOf('../../src/core/reconcile/report.ts', (real) => ({
+      buildReport: (input) => real.buildReport({ ...input, states: new Map() }),
+    })),
+  },
+  {
     mistake: 'the device claims a version that it has not seen',
     finds: ['I3', 'I8', 'I2'],
     replace: inPlaceOf('../../src/core/reconcile/report.ts', (real) => ({
