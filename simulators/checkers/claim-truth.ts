@@ -51,7 +51,8 @@ export class ClaimTruth {
     if (before?.incarnation === incarnation && version < before.version) {
       violated(`${key} claimed v${version} after it had claimed v${before.version}`);
     }
-    this.#last.set(key, { incarnation, version });
+    // One that was sent in the belief that the life before goes on counts in that one (seed 64551).
+    if (this.#knewOfThisLife(key, revision)) this.#last.set(key, { incarnation, version });
     for (const { field, desired } of this.#unsaid(key, revision, version)) {
       const shown = JSON.stringify(reportedOf(revision, field));
       violated(
