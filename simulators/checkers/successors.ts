@@ -65,7 +65,9 @@ export const successors: MakeChecker = (context) => {
     if (revision === undefined) return `by v${version}, which never was`;
     if (revision.client === SERVER) return `by v${version} of somebody else, which the server wrote itself`;
     if (!touchesDesired(revision, field)) return `by v${version}, which did not touch it`;
-    const isOlder = at >= 0 && command.versionFrom === 'accepted' && version <= (command.version ?? 0);
+    // What took the field while the result of an earlier attempt was not known is left out of the one that was stored.
+    const isCarried = written !== undefined && touchesDesired(written, field);
+    const isOlder = at >= 0 && isCarried && command.versionFrom === 'accepted' && version <= (command.version ?? 0);
     return isOlder ? `by v${version}, which is older` : undefined;
   }
 

@@ -26,7 +26,9 @@ export function eventOf(message: ShadowMessage): ShadowEvent | undefined {
 }
 
 function viewOf({ state, metadata, version }: GetAccepted): DeviceView {
-  return { version, desired: state.desired, stamps: metadata.desired, reported: state.reported };
+  const { desired: stamps, reported: told } = metadata;
+  const newestS = Math.max(newestStampS(stamps) ?? 0, newestStampS(told) ?? 0);
+  return { version, desired: state.desired, stamps, reported: state.reported, newestS };
 }
 
 function patchOf({ state, metadata, version, clientToken, timestamp }: UpdateAccepted): AcceptedPatch {

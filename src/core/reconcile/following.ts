@@ -1,5 +1,4 @@
 import { askNow, newIncarnation } from './asking.ts';
-import { newestStampS } from './plan.ts';
 import { claimOf } from './report.ts';
 import { reportAccepted } from './reporting.ts';
 import type { ShadowEvent } from './shadow-event.ts';
@@ -65,11 +64,11 @@ export function drain(talk: Talk): void {
 
 /**
  * Versions start anew when a shadow is deleted for long; a session that is resumed may replay a wish of the life before whose
- * version happens to be the next one (seed 28446). It is older than what it would go on top of: the service's own word decides.
+ * version happens to be the next one (seed 28446), also where nothing but reported stands in the new one (seed 68774). It is
+ * older than what it would go on top of: the service's own word decides.
  */
-function isOfAnEarlierLife({ stamps }: DeviceView, { desired, stampS }: AcceptedPatch): boolean {
-  if (desired === undefined || stampS === undefined) return false;
-  return stampS < (newestStampS(stamps) ?? 0);
+function isOfAnEarlierLife({ newestS = 0 }: DeviceView, { desired, stampS }: AcceptedPatch): boolean {
+  return desired !== undefined && stampS !== undefined && stampS < newestS;
 }
 
 function wokenBy(talk: Talk, patch: AcceptedPatch, before: DeviceView): void {

@@ -11,6 +11,8 @@ export interface DeviceView {
   /** Metadata of desired: when each wish was written, by service time. */
   readonly stamps?: JsonObject | undefined;
   readonly reported?: JsonObject | undefined;
+  /** When the newest part of the whole document was written, by service time in whole seconds. */
+  readonly newestS?: number | undefined;
 }
 
 /** An accepted update of anybody: the patch of exactly one version. */
@@ -27,7 +29,8 @@ export interface AcceptedPatch {
 export function advanced(view: DeviceView, patch: AcceptedPatch): DeviceView {
   const { desired: wished, reported: told, stampS, version } = patch;
   const reported = told === undefined ? view.reported : mergeSection(view.reported, told);
-  if (wished === undefined) return { version, desired: view.desired, stamps: view.stamps, reported };
+  const newestS = Math.max(view.newestS ?? 0, stampS ?? 0);
+  if (wished === undefined) return { version, desired: view.desired, stamps: view.stamps, reported, newestS };
   const desired = mergeSection(view.desired, wished);
   const stamps = mergeMetadata({
     metadata: view.stamps,
@@ -36,5 +39,5 @@ export function advanced(view: DeviceView, patch: AcceptedPatch): DeviceView {
     patch: wished,
     stamp: { timestamp: stampS ?? newestStampS(view.stamps) ?? 0 },
   });
-  return { version, desired, stamps, reported };
+  return { version, desired, stamps, reported, newestS };
 }

@@ -242,8 +242,8 @@ test('nor is what waited behind a report on its way, when a get finds the shadow
   expect(refused.effects.map(shortly)).toEqual([]);
 });
 
-test('seed 28446: a replayed wish of an earlier life is not applied, although its version is the next one', () => {
-  const stamped: ShadowState = { ...idle, view: { ...view, stamps: { a: { timestamp: 2_000 } } } };
+test('seeds 28446 and 68774: a replayed wish of an earlier life is not applied, although its version is the next one', () => {
+  const stamped: ShadowState = { ...idle, view: { ...view, newestS: 2_000 } };
   const wish = (stampS: number): ShadowEvent => ({
     type: 'accepted',
     patch: { version: 6, clientToken: token('app'), desired: { a: 9 }, stampS },
