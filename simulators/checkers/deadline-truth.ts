@@ -15,6 +15,8 @@ const RATE = 0.88;
 const EVEN_RATE = 0.999;
 /** How long evidence may be on its way before it must have been seen: the longest delay, and a lost answer asked again. */
 const ON_ITS_WAY_MS = 25_000;
+/** How long the ledger takes for a commit while nothing is wrong with it. */
+const STORED_MS = 5;
 /** Without faults: a snapshot that was asked for after the deadline, on a bad day. */
 const LATE_MS_MAX = 60_000;
 
@@ -88,8 +90,10 @@ export const deadlineTruth: MakeChecker = (context) => {
     if (missing?.length === 0) {
       context.violated(`command ${command.id} ${command.status} although the device had shown every field`);
     }
-    // What a snapshot shows was known when it had been read, however soon after.
-    const readAt = clock.evenSince(createdAt) ? snapshots.newest(shadowKey(command.ref), verdictAt - 1) : undefined;
+    // What a snapshot shows was known when it had been read, however soon after; the verdict is seen once it is stored.
+    const lifeMs = (command.endedAt ?? 0) - command.createdAt;
+    const decidedAt = Math.min(verdictAt, createdAt + lifeMs) - STORED_MS;
+    const readAt = clock.evenSince(createdAt) ? snapshots.newest(shadowKey(command.ref), decidedAt) : undefined;
     if (readAt === undefined) return;
     const unread = unproven(command, readAt, context, { noop: false, stands: true });
     if (unread?.length === 0) {
