@@ -9,6 +9,8 @@ import { overlapMs } from './running-time.ts';
 
 /** The settle time of a disconnect, on a clock that may run a tenth slow. */
 const BELIEVED_MS = 6_000;
+/** How long the word of the server's own connection may be on its way. */
+const ON_ITS_WAY_MS = 10_000;
 const LIFECYCLE = '$aws/events/presence/';
 
 interface Known {
@@ -18,7 +20,7 @@ interface Known {
 
 /**
  * When the server must have known that a device is away: it was told of the disconnect, has had the time to believe it,
- * and has heard nothing of the device since. Where that is not certain, it is left out.
+ * and has heard nothing of the device since, nor lost its own link meanwhile. Where that is not certain, it is left out.
  */
 export class KnownAway {
   readonly #things = new Map<string, Known>();
@@ -47,6 +49,7 @@ export class KnownAway {
 
   #lifecycle(atMs: number, topic: string, payload: string): void {
     const [type, thing = ''] = topic.slice(LIFECYCLE.length).split('/');
+    if (thing === SERVER) return this.#ownLink(atMs);
     const known = this.#of(thing);
     const body = parseJsonText(payload);
     const version = body.ok && isJsonObject(body.value) ? member(body.value, 'versionNumber') : undefined;
@@ -56,6 +59,14 @@ export class KnownAway {
     if (type === 'connected' || !isNews) return this.#heard(thing, atMs);
     const last = known.away.at(-1);
     if (last === undefined || last.to < Infinity) known.away.push({ from: atMs + BELIEVED_MS, to: Infinity });
+  }
+
+  /** A disconnect that was not believed yet when its own link broke is forgotten: the device may be back unheard. */
+  #ownLink(atMs: number): void {
+    for (const { away } of this.#things.values()) {
+      const last = away.at(-1);
+      if (last !== undefined && last.from > atMs - ON_ITS_WAY_MS) last.to = Math.min(last.to, last.from);
+    }
   }
 
   #heard(thing: string, atMs: number): void {
