@@ -27,6 +27,12 @@ export function clientFor(cli: Cli, options: ServerOptions): Result<Api> {
   return server.ok ? ok(createApi({ ...server.value, signal: cli.signal })) : server;
 }
 
+/** A request whose answer was lost may have been taken: `look` says how to find out before it is sent again. */
+export function withLook<T>(answer: Result<T>, look: string): Result<T> {
+  if (answer.ok || answer.problem.code !== 'answer_lost') return answer;
+  return fail({ ...answer.problem, message: `${answer.problem.message}: ${look}` });
+}
+
 /** Where the server is and the credential it is asked with. */
 export function serverFrom(cli: Cli, options: ServerOptions): Result<{ url: string; token?: string }> {
   const url = parseServerUrl(options.server ?? (cli.env['SHADOWCTL_SERVER'] || SERVER_DEFAULT));

@@ -8,9 +8,10 @@ import type { Api } from '../client/api.ts';
 import { readTargets, type Targets } from './arguments/targets.ts';
 import { EXIT, type Cli, type ExitCode } from './cli.ts';
 import { followMany } from './follow.ts';
+import { withLook } from './http-client.ts';
 import { commandTable } from './output/command-table.ts';
 import { spoken } from './output/words.ts';
-import { waits } from './wish.ts';
+import { lookForWish, waits } from './wish.ts';
 
 /** Which shadows `set` is meant for, and whether to wait for them. */
 export interface SetTargets {
@@ -52,7 +53,7 @@ export async function setMany({ cli, client, options, body, headers }: SetReques
     { ...body, ...targets.value, expectedCount: expect },
     { headers },
   );
-  if (!made.ok) return made;
+  if (!made.ok) return withLook(made, lookForWish('', headers));
   const { parentId, commands } = made.value;
   if (waits(options)) {
     return waitForMany({ cli, client, id: parentId, timeoutMs: options.timeout });
@@ -68,7 +69,7 @@ async function howMany(
   client: Api,
   { things, name, filter, body: { desired } }: Targets & { filter: string; body: SetRequest['body'] },
 ): Promise<Result<never>> {
-  const plan = await client.post<PlanView>('/v1/plan', { desired, things, name });
+  const plan = await client.post<PlanView>('/v1/plan', { desired, things, name }, { readOnly: true });
   if (!plan.ok) return plan;
   const { total } = plan.value;
   return fail(

@@ -43,6 +43,11 @@ export function keyOf({ idempotencyKey }: WishOptions): Readonly<Record<string, 
   return { 'idempotency-key': idempotencyKey ?? randomUUID() };
 }
 
+/** How to find out what became of a wish whose answer was lost, and how to send it again without a second one. */
+export function lookForWish(whose: string, headers: Readonly<Record<string, string>>): string {
+  return `look with "shadowctl commands${whose}"; the same call with --idempotency-key ${headers['idempotency-key']} is safe, it never makes a second command`;
+}
+
 export function waits({ wait, timeout }: Pick<WishOptions, 'wait' | 'timeout'>): boolean {
   return wait === true || timeout !== undefined;
 }

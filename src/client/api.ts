@@ -25,6 +25,8 @@ export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Asks the server to hold the answer until there is something to say; whole seconds, rounded up (RFC 7240). */
   readonly waitMs?: number;
+  /** A POST that changes nothing, such as a plan: nothing may have been done where its answer is lost. */
+  readonly readOnly?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,16 +34,17 @@ export interface ApiOptions {
   readonly url: string;
   /** Sent as `Authorization: Bearer …`. */
   readonly token?: string;
+  /** How long an answer may take, beyond what a wait takes. A server that is there answers in milliseconds. */
+  readonly answerMs?: number;
   /** Ends every request under way. */
   readonly signal?: AbortSignal;
 }
 
-/** Beyond what a wait takes. A server that is there answers in milliseconds. */
-const ANSWER_MS_MAX = 10_000;
+const ANSWER_MS_DEFAULT = 10_000;
 
 export function createApi(options: ApiOptions): Api {
   const url = options.url.replace(/\/+$/, '');
-  const asked = { ...options, url };
+  const asked = { ...options, url, answerMs: options.answerMs ?? ANSWER_MS_DEFAULT };
   return {
     url,
     get: (path, more) =>
@@ -63,6 +66,7 @@ export function createApi(options: ApiOptions): Api {
 interface ApiRequest extends Omit<RequestOptions, 'signal'> {
   readonly url: string;
   readonly token?: string;
+  readonly answerMs: number;
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
@@ -70,10 +74,10 @@ interface ApiRequest extends Omit<RequestOptions, 'signal'> {
 }
 
 async function requestJson<T>(asked: ApiRequest): Promise<Result<T, ServerProblem>> {
-  const timeOut = AbortSignal.timeout(Math.ceil(ANSWER_MS_MAX + (asked.waitMs ?? 0)));
+  const timeOut = AbortSignal.timeout(Math.ceil(asked.answerMs + (asked.waitMs ?? 0)));
   try {
     const response = await send(asked, timeOut);
-    return read<T>(asked.url, response, await response.text());
+    return read<T>(asked, response, await response.text());
   } catch (cause) {
     return fail(unanswered(asked, timeOut.aborted, cause));
   }
@@ -82,11 +86,11 @@ async function requestJson<T>(asked: ApiRequest): Promise<Result<T, ServerProble
 /** Only the wait for the head is bounded: a stream may be silent for as long as nothing happens. */
 async function requestStream(asked: ApiRequest): Promise<Result<Response, ServerProblem>> {
   const timeOut = new AbortController();
-  const timer = setTimeout(() => timeOut.abort(), ANSWER_MS_MAX);
+  const timer = setTimeout(() => timeOut.abort(), asked.answerMs);
   try {
     const response = await send(asked, timeOut.signal);
     if (response.ok) return ok(response);
-    return read<never>(asked.url, response, await response.text());
+    return read<never>(asked, response, await response.text());
   } catch (cause) {
     return fail(unanswered(asked, timeOut.signal.aborted, cause));
   } finally {
@@ -104,7 +108,7 @@ function send(
   }
   return fetch(target, {
     method,
-    redirect: 'error',
+    redirect: 'manual', // never followed, and no shadowctl server sends one
     signal: AbortSignal.any([timeOut, ...signals.filter((signal) => signal !== undefined)]),
     headers: {
       accept: 'application/json, application/problem+json, text/event-stream',
@@ -117,20 +121,34 @@ function send(
   });
 }
 
-function unanswered({ url, signals }: ApiRequest, timedOut: boolean, cause: unknown): Problem {
-  if (signals.some((signal) => signal?.aborted === true)) {
-    return problem('server_unreachable', 'stopped before the answer came', { cause });
+function unanswered(asked: ApiRequest, timedOut: boolean, cause: unknown): Problem {
+  if (asked.signals.some((signal) => signal?.aborted === true)) {
+    return noAnswer(asked, 'stopped before the answer came', cause);
   }
-  if (timedOut) return unreachable(url, `no answer within ${ANSWER_MS_MAX / 1_000} s`, cause);
-  return unreachable(url, 'no server answers', cause);
+  if (timedOut) return noAnswer(asked, `no answer within ${asked.answerMs / 1_000} s`, cause);
+  if (neverSent(cause)) return unreachable(asked.url, 'no server answers', cause);
+  return noAnswer(asked, 'the connection broke before the answer came', cause);
 }
 
-function read<T>(url: string, response: Response, text: string): Result<T, ServerProblem> {
+/** Whoever asked for a change must not hear that nobody was there: it may have been done, and a second one is no repetition. */
+function noAnswer(asked: ApiRequest, message: string, cause?: unknown): Problem {
+  const { url, method, readOnly = method === 'GET' } = asked;
+  const found = unreachable(url, message, cause);
+  return readOnly
+    ? found
+    : { ...found, code: 'answer_lost', message: `${found.message}; the request may have been taken` };
+}
+
+function read<T>(asked: ApiRequest, response: Response, text: string): Result<T, ServerProblem> {
+  const { url } = asked;
   if (response.status === 204) return ok(undefined as T);
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch (cause) {
+    // A proxy that gave up on the server says so in a page of its own.
+    if (response.status >= 500)
+      return fail(noAnswer(asked, `only a ${response.status} of something on the way`, cause));
     return fail(unreachable(url, 'what answers is no shadowctl server', cause));
   }
   if (typeof body !== 'object' || body === null) return fail(unreachable(url, 'what answers is no shadowctl server'));
@@ -170,9 +188,31 @@ function unreachable(url: string, message: string, cause?: unknown): Problem {
   return problem('server_unreachable', `${message} at ${url}${systemCode(cause)}`, { at: url, cause });
 }
 
-/** fetch hides the reason one level down. */
 function systemCode(cause: unknown): string {
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  const code = inner instanceof Error && 'code' in inner ? inner.code : undefined;
+  const { code } = reasonOf(cause);
   return typeof code === 'string' && code.startsWith('E') ? ` (${code})` : '';
+}
+
+/** No name, no connection, no trust, a port that fetch does not ask: the request has not left, to any of the addresses. */
+function neverSent(cause: unknown): boolean {
+  const reason = reasonOf(cause);
+  const reasons: readonly Reason[] = reason instanceof AggregateError ? (reason.errors as Reason[]) : [reason];
+  return reasons.every(
+    ({ code = '', syscall = '', message }) =>
+      ['connect', 'getaddrinfo'].includes(syscall) ||
+      /^UND_ERR_CONNECT_TIMEOUT$|CERT|^ERR_(TLS|SSL)_/.test(code) ||
+      message === 'bad port',
+  );
+}
+
+interface Reason {
+  readonly code?: string;
+  readonly syscall?: string;
+  readonly message?: string;
+}
+
+/** fetch hides the reason one level down. */
+function reasonOf(cause: unknown): Reason {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  return inner instanceof Error ? (inner as Reason) : {};
 }

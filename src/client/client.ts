@@ -95,13 +95,15 @@ export interface ClientOptions {
    * the server said (`Retry-After`). Default 5: some ten seconds.
    */
   readonly retriesMax?: number;
+  /** How long the server may take to answer before the call counts as lost. Default 10 s. */
+  readonly answerMs?: number;
 }
 
 const RETRIES_DEFAULT = 5;
 const LOOK_MS = 20_000;
 
-export function createClient({ url, token, author, retriesMax = RETRIES_DEFAULT }: ClientOptions): ShadowctlClient {
-  const api = createApi({ url, ...(token === undefined ? {} : { token }) });
+export function createClient({ author, retriesMax = RETRIES_DEFAULT, ...server }: ClientOptions): ShadowctlClient {
+  const api = createApi(server);
   const ask = <T>(call: () => Promise<Result<T, ServerProblem>>, signal: AbortSignal | undefined) =>
     patiently(call, retriesMax, signal);
   /** Never repeated by itself: a lost answer may mean that it was done. */
@@ -180,7 +182,10 @@ export function createClient({ url, token, author, retriesMax = RETRIES_DEFAULT 
       );
     },
     plan: (things, desired, { signal, shadowName, ...options } = {}) =>
-      ask(() => api.post('/v1/plan', { things, desired, name: shadowName, ...options }, { signal }), signal),
+      ask(
+        () => api.post('/v1/plan', { things, desired, name: shadowName, ...options }, { readOnly: true, signal }),
+        signal,
+      ),
     settled,
     parent: (id, { signal } = {}) => get(`/v1/parents/${id}`, { signal }),
     command: (id, { signal } = {}) => get(`/v1/commands/${id}`, { signal }),

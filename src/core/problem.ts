@@ -44,6 +44,7 @@ export const PROBLEMS = {
   transport_timeout: { retry: 'after_get', http: 504, exit: 7 },
   transport_refused: { retry: 'never', http: 502, exit: 7 },
   server_unreachable: { retry: 'backoff', http: 503, exit: 7 },
+  answer_lost: { retry: 'after_get', http: 504, exit: 7 },
   part_died: { retry: 'backoff', http: 500, exit: 7 },
   address_in_use: { retry: 'never', http: 500, exit: 2 },
   // our own store

@@ -5,7 +5,7 @@ import { parseShadowArgument } from '../arguments/shadow-argument.ts';
 import { authorFrom, withAuthor, type AuthorOptions } from '../author.ts';
 import { parsePointer } from '../../core/json/json-pointer.ts';
 import { EXIT, type Cli } from '../cli.ts';
-import { clientFor, withServer } from '../http-client.ts';
+import { clientFor, withLook, withServer } from '../http-client.ts';
 import { forTerminal } from '../output/terminal.ts';
 
 interface AcknowledgeOptions extends AuthorOptions {
@@ -34,7 +34,7 @@ export function define(command: Command, cli: Cli): void {
       for (const field of fields) {
         const body = { field, ...authorFrom(cli, options) };
         const entry = await client.value.post<DriftView>(path, body, { query: { name } });
-        if (!entry.ok) return entry;
+        if (!entry.ok) return withLook(entry, 'the same call again is safe');
         acknowledged.push(entry.value);
         if (!cli.output.json) cli.output.data(`${forTerminal(entry.value.shadow)} ${forTerminal(field)} acknowledged`);
       }

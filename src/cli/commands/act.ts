@@ -7,7 +7,7 @@ import { parsedBy, type Cli, type CommandModule } from '../cli.ts';
 import { problem } from '../../core/problem.ts';
 import { fail } from '../../core/result.ts';
 import { follow, showCommand } from '../follow.ts';
-import { clientFor, withServer } from '../http-client.ts';
+import { clientFor, withLook, withServer } from '../http-client.ts';
 
 interface ActOptions extends AuthorOptions {
   readonly wait?: boolean;
@@ -33,7 +33,7 @@ function act(type: 'cancel' | 'retry' | 'rollback'): CommandModule {
           const client = clientFor(cli, options);
           if (!client.ok) return client;
           const acted = await client.value.post<CommandView>(`/v1/commands/${id}/${type}`, authorFrom(cli, options));
-          if (!acted.ok) return acted;
+          if (!acted.ok) return withLook(acted, lookAtActed(type, id));
           if (options.wait !== true && options.timeout === undefined) return showCommand(cli, acted.value, false);
           const ended = await follow({ cli, client: client.value, id: acted.value.id, timeoutMs: options.timeout });
           return ended.ok ? showCommand(cli, ended.value, true) : ended;
@@ -65,9 +65,16 @@ export const extend: CommandModule = {
             expiresAt:
               options.expiresIn === undefined ? undefined : new Date(Date.now() + options.expiresIn).toISOString(),
           });
-          return extended.ok ? showCommand(cli, extended.value, false) : extended;
+          if (!extended.ok) return withLook(extended, lookAtActed('extend', id));
+          return showCommand(cli, extended.value, false);
         },
       ),
     );
   },
 };
+
+/** A retry of an ended command and a rollback make a new one; the rest stands in the timeline of the old one. */
+function lookAtActed(type: 'cancel' | 'retry' | 'rollback' | 'extend', id: string): string {
+  const look = `look with "shadowctl describe ${id}"`;
+  return type === 'cancel' || type === 'extend' ? look : `${look} and "shadowctl commands"`;
+}

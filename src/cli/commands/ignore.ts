@@ -5,7 +5,7 @@ import type { PageView } from '../../http/views/parts.ts';
 import { parseDuration } from '../arguments/duration.ts';
 import { authorFrom, type AuthorOptions } from '../author.ts';
 import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
-import { clientFor, withServer, type ServerOptions } from '../http-client.ts';
+import { clientFor, withLook, withServer, type ServerOptions } from '../http-client.ts';
 import { table } from '../output/table.ts';
 import { forTerminal } from '../output/terminal.ts';
 import { ago } from '../output/words.ts';
@@ -35,7 +35,7 @@ export function define(command: Command, cli: Cli): void {
         const expiresAt = expiresIn === undefined ? undefined : new Date(Date.now() + expiresIn).toISOString();
         const body = { thing, field, name, expiresAt, ...authorFrom(cli, options) };
         const rule = await client.value.post<IgnoreRuleView>('/v1/drift/rules', body);
-        if (!rule.ok) return rule;
+        if (!rule.ok) return withLook(rule, LOOK);
         if (cli.output.json) cli.output.dataJson(rule.value);
         else cli.output.data(ruleTable([rule.value], cli.output));
         return ok(EXIT.ok);
@@ -66,7 +66,7 @@ export function define(command: Command, cli: Cli): void {
         if (!client.ok) return client;
         const gone = await client.value.delete(`/v1/drift/rules/${encodeURIComponent(id)}`);
         if (gone.ok) cli.output.talk('removed');
-        return gone.ok ? ok(EXIT.ok) : gone;
+        return gone.ok ? ok(EXIT.ok) : withLook(gone, LOOK);
       }),
     );
 }
@@ -106,6 +106,8 @@ function ruleTable(rules: readonly IgnoreRuleView[], { color, width }: Cli['outp
     ]),
   });
 }
+
+const LOOK = 'look with "shadowctl ignore list"';
 
 const HELP = `
 Examples:

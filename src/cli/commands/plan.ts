@@ -29,7 +29,11 @@ export function define(command: Command, cli: Cli): void {
         if (!desired.ok) return desired;
         const client = clientFor(cli, options);
         if (!client.ok) return client;
-        const plan = await client.value.post<PlanView>('/v1/plan', { desired: desired.value, ...targets.value });
+        const plan = await client.value.post<PlanView>(
+          '/v1/plan',
+          { desired: desired.value, ...targets.value },
+          { readOnly: true },
+        );
         return plan.ok ? show(cli, plan.value, options.exitCode === true) : plan;
       }),
     );

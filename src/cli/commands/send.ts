@@ -9,10 +9,10 @@ import { parseArgsValues } from '../arguments/args-values.ts';
 import { parseCount } from '../arguments/count.ts';
 import { withAuthor } from '../author.ts';
 import { EXIT, parsedBy, type Cli, type ExitCode } from '../cli.ts';
-import { clientFor, withServer } from '../http-client.ts';
+import { clientFor, withLook, withServer } from '../http-client.ts';
 import { jsonForTerminal } from '../output/terminal.ts';
 import { waitForMany } from '../set-many.ts';
-import { keyOf, showOutcome, waits, wishBody, withKey, withTimes, type WishOptions } from '../wish.ts';
+import { keyOf, lookForWish, showOutcome, waits, wishBody, withKey, withTimes, type WishOptions } from '../wish.ts';
 
 interface SendOptions extends WishOptions {
   readonly group?: string;
@@ -73,12 +73,9 @@ async function sendOne({ cli, client, options, body }: SendRequest, thing: strin
     return fail(problem('invalid_usage', '--expect and --abort-after go with --group'));
   }
   const path = `/v1/things/${thingName.value}/commands`;
-  const sent = await client.post<CommandView>(
-    path,
-    { ...body, sequence: options.sequence },
-    { headers: keyOf(options) },
-  );
-  if (!sent.ok) return sent;
+  const headers = keyOf(options);
+  const sent = await client.post<CommandView>(path, { ...body, sequence: options.sequence }, { headers });
+  if (!sent.ok) return withLook(sent, lookForWish(` --thing ${thingName.value}`, headers));
   return showOutcome({ cli, client, options, command: sent.value }, (ended) => {
     // What was asked for, such as a log: data, behind the line that says that it came.
     if (!cli.output.json && ended.kind === 'direct' && ended.result !== undefined) {
@@ -94,8 +91,9 @@ async function sendGroup({ cli, client, options, body }: SendRequest, group: str
   const { expect, abortAfter, timeout } = options;
   const path = `/v1/groups/${encodeURIComponent(group)}/commands`;
   const asked = { ...body, expectedCount: expect, abortAfter };
-  const sent = await client.post<GroupSentView>(path, asked, { headers: keyOf(options) });
-  if (!sent.ok) return sent;
+  const headers = keyOf(options);
+  const sent = await client.post<GroupSentView>(path, asked, { headers });
+  if (!sent.ok) return withLook(sent, lookForWish('', headers));
   const { parentId, total } = sent.value;
   if (waits(options)) return waitForMany({ cli, client, id: parentId, timeoutMs: timeout });
   if (cli.output.json) cli.output.dataJson(sent.value);

@@ -7,9 +7,9 @@ import { parseCount } from '../arguments/count.ts';
 import { parseShadowArgument } from '../arguments/shadow-argument.ts';
 import { withAuthor } from '../author.ts';
 import { parsedBy, type Cli, type ExitCode } from '../cli.ts';
-import { clientFor, withServer } from '../http-client.ts';
+import { clientFor, withLook, withServer } from '../http-client.ts';
 import { setMany, type SetRequest, type SetTargets } from '../set-many.ts';
-import { keyOf, showOutcome, wishBody, withKey, withTimes, type WishOptions } from '../wish.ts';
+import { keyOf, lookForWish, showOutcome, wishBody, withKey, withTimes, type WishOptions } from '../wish.ts';
 
 interface SetOptions extends WishOptions, SetTargets {
   readonly onEnd?: 'restore' | 'withdraw' | 'keep';
@@ -69,7 +69,8 @@ async function setOne(
     { ...body, ifVersion: options.ifVersion },
     { query: { name: shadowName }, headers },
   );
-  return created.ok ? showOutcome({ cli, client, options, command: created.value }) : created;
+  if (!created.ok) return withLook(created, lookForWish(` --thing ${thingName}`, headers));
+  return showOutcome({ cli, client, options, command: created.value });
 }
 
 const HELP = `

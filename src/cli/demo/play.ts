@@ -163,7 +163,7 @@ async function patiently<T>({ signal }: Stage, ask: () => Promise<Result<T>>): P
   const giveUpAt = performance.now() + SERVER_AWAY_MS_MAX;
   for (;;) {
     const answer = await ask();
-    const away = !answer.ok && ['server_unreachable', 'transport_offline'].includes(answer.problem.code);
+    const away = !answer.ok && ['server_unreachable', 'answer_lost', 'transport_offline'].includes(answer.problem.code);
     if (!away || signal.aborted || performance.now() > giveUpAt) return answer;
     await new Promise((resolve) => setTimeout(resolve, SERVER_RETRY_MS));
   }
