@@ -18,6 +18,7 @@ export interface DriftFacts {
   readonly flaps: number;
   readonly commandId?: string;
   readonly author?: string;
+  readonly openCommandId?: string;
   readonly acknowledged?: { readonly by: string };
   readonly ignoredBy?: { readonly reason: string };
 }
@@ -52,7 +53,7 @@ export function driftRow(entry: DriftFacts, now: EpochMs): DriftRow {
     causeWord: causeWord(entry),
     why:
       entry.detail === undefined ? words.means : [entry.detail.code, entry.detail.message].filter(Boolean).join(': '),
-    todo: entry.differs ? words.todo : ENDED_TODO,
+    todo: todoOf(entry),
     since: duration(now - Date.parse(entry.firstSeenAt)),
     firstSeenAt: entry.firstSeenAt,
     lastAgreedAt: entry.lastAgreedAt ?? '',
@@ -65,14 +66,20 @@ export function driftRow(entry: DriftFacts, now: EpochMs): DriftRow {
 
 /**
  * A field that no longer differs is listed while a command on it ended without success and nobody acknowledged that:
- * the wish was taken back, so there is nothing left to differ from.
+ * a newer command asks for it again and is under way, or the wish was taken back and there is nothing left to differ from.
  */
-export function causeWord({ cause, differs }: Pick<DriftFacts, 'cause' | 'differs'>): string {
-  return differs ? CAUSE_WORDS[cause].word : `was ${CAUSE_WORDS[cause].word}, no longer asked for`;
+export function causeWord({ cause, differs, openCommandId }: DriftFacts): string {
+  const { word } = CAUSE_WORDS[cause];
+  if (differs) return word;
+  return openCommandId === undefined ? `was ${word}, no longer asked for` : `was ${word}, asked for again`;
 }
 
-export const ENDED_TODO =
-  'The command ended without success and its wish was taken back. Set a value that works, or acknowledge.';
+export function todoOf({ cause, differs, openCommandId }: DriftFacts): string {
+  if (differs) return CAUSE_WORDS[cause].todo;
+  return openCommandId === undefined
+    ? 'The command ended without success and its wish was taken back. Set a value that works, or acknowledge.'
+    : `Command ${openCommandId} asks for it again and is still open: follow that one, or acknowledge.`;
+}
 
 /** JSON on one line; nothing where there is no value. */
 export function shownValue(value: JsonValue | undefined): string {

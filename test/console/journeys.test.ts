@@ -206,6 +206,25 @@ describe.skipIf(!hasChromium)(`the console in Chromium (${CHROMIUM_HINT})`, () =
     expect(await focused()).toBe('Command');
   });
 
+  test('a refused field that is asked for again is pending on its page, and the drift list leads to the open command', async () => {
+    const name = fresh('heater-again');
+    const { hardware, device } = await world.device(name, { '/targetC': 19 });
+    hardware.obey = ({ field }) => ({ field, result: 'refused', code: 'jammed', message: 'stuck' });
+    const refused = await world.set(name, { targetC: 22 });
+    await eventually(async () => (await world.verdict(refused.id)) === 'failed');
+    await device.stop();
+    const { id } = await world.set(name, { targetC: 23 });
+
+    const { page } = await open(`/drift?thing=${name}`);
+    await page.getByText('was refused, asked for again').waitFor();
+    expect(await page.getByText('no longer asked for').count()).toBe(0);
+    await page.getByRole('rowheader').getByRole('link', { name }).click();
+    await page.getByRole('row', { name: /targetC.*pending/ }).waitFor();
+    await page.goBack();
+    await page.getByRole('link', { name: 'the open command' }).click();
+    await page.waitForURL(`**/commands/${id}`);
+  });
+
   test('a drift entry is acknowledged from the list and leaves it, counted', async () => {
     const name = fresh('heater-ack');
     const { hardware } = await world.device(name, { '/targetC': 19 });

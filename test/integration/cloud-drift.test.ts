@@ -66,6 +66,8 @@ test('an open command explains a difference, its bad end does not go unseen unti
 
   const [entry] = await eventually(async () => ((await drift()).length === 1 ? drift() : undefined));
   expect(entry).toMatchObject({ field: '/targetC', endedCommandId: command.id, author: 'anna' });
+  const again = got(await cloud.create(aWish('heater', { targetC: 23 }))).command;
+  await eventually(async () => (await drift())[0]?.openCommandId === again.id);
   got(
     await cloud.acknowledgeDrift({ ref: refOf('heater'), field: '/targetC' as FieldPointer }, { name: 'ben' }, 'seen'),
   );

@@ -91,8 +91,12 @@ function show({ output }: Cli, page: CountedDrift, exitCode: boolean): Result<Ex
 
 function summary({ items, counts }: CountedDrift): string {
   if (counts.fields === 0) return `nothing differs${aside(counts)}`;
-  const held = items.filter(({ differs }) => !differs).length;
-  const kept = held === 0 ? '' : `, ${held} of these agree again and wait for somebody to acknowledge them`;
+  const held = items.filter(({ differs }) => !differs);
+  const again = held.filter(({ openCommandId }) => openCommandId !== undefined).length;
+  const agree = held.length - again;
+  const kept =
+    (agree === 0 ? '' : `, ${agree} of these agree again and wait for somebody to acknowledge them`) +
+    (again === 0 ? '' : `, ${again} of these are asked for again by an open command`);
   return `${counts.fields} fields of ${counts.shadows} shadows${kept}${aside(counts)}`;
 }
 
@@ -119,7 +123,7 @@ function driftTable(entries: readonly DriftView[], { color, width }: { color: Cl
       forTerminal(entry.field),
       valueForTerminal(entry.desired),
       valueForTerminal(entry.reported),
-      { text: entry.differs ? spoken(entry.cause) : 'agrees again', paint: entry.differs ? color.red : color.green },
+      stateOf(entry, color),
       ago(entry.firstSeenAt),
       forTerminal(entry.author ?? '-'),
       detailOf(entry),
@@ -127,9 +131,17 @@ function driftTable(entries: readonly DriftView[], { color, width }: { color: Cl
   });
 }
 
-function detailOf({ detail, acknowledged, ignoredBy }: DriftView): string {
+/** What does not differ is still in the list where a command ended without success; a newer one may be at it. */
+function stateOf({ differs, cause, openCommandId }: DriftView, color: Cli['output']['color']) {
+  if (differs) return { text: spoken(cause), paint: color.red };
+  if (openCommandId !== undefined) return { text: 'asked for again', paint: color.yellow };
+  return { text: 'agrees again', paint: color.green };
+}
+
+function detailOf({ detail, openCommandId, acknowledged, ignoredBy }: DriftView): string {
   const parts = [
     detail === undefined ? '' : [detail.code, detail.message].filter((part) => part !== undefined).join(', '),
+    openCommandId === undefined ? '' : `open command ${openCommandId}`,
     acknowledged === undefined ? '' : `acknowledged by ${acknowledged.by}`,
     ignoredBy === undefined ? '' : `ignored: ${ignoredBy.reason}`,
   ];

@@ -1,9 +1,9 @@
 import type { JSX } from 'preact';
-import { causeWord, ENDED_TODO } from '../../report/drift-row.ts';
+import { causeWord, todoOf } from '../../report/drift-row.ts';
 import { CAUSE_WORDS } from '../../report/words.ts';
 import type { DriftView } from '../../http/views/drift.ts';
 import { paths, post } from '../api.ts';
-import { thingHref } from '../router.ts';
+import { commandHref, thingHref } from '../router.ts';
 import { Actions, type Action } from './action-dialog.tsx';
 import { Ago, Badge, FieldName, TableRegion, Text, Value, Whose } from './basics.tsx';
 import { addRule } from './ignore-action.tsx';
@@ -93,7 +93,12 @@ function DriftRow({
       </td>
       <Whose {...entry} />
       <td>
-        {entry.differs ? words.todo : ENDED_TODO}
+        {todoOf(entry)}
+        {entry.openCommandId === undefined ? null : (
+          <div>
+            <a href={commandHref(entry.openCommandId)}>the open command</a>
+          </div>
+        )}
         <Actions actions={actionsOn(entry, reload)} />
       </td>
     </tr>

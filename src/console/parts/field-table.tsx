@@ -16,7 +16,8 @@ export function FieldTable({
   drift: readonly DriftView[];
 }): JSX.Element {
   const words = new Map(explained?.fields.map((field) => [field.field, field]));
-  const drifted = new Map(drift.map((entry) => [entry.field, entry]));
+  // What an ended command left says nothing of the field as it is: a newer command may be at it.
+  const drifted = new Map(drift.flatMap((entry) => (entry.differs ? [[entry.field, entry]] : [])));
   return (
     <TableRegion label="Fields of the shadow">
       <thead>

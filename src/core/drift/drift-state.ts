@@ -219,7 +219,7 @@ function isDrift(desk: Desk, field: FieldPointer, model: Model): boolean {
   const reported = valueAt(view?.state.reported, field);
   if (isJsonObject(desired) && isJsonObject(reported)) return false;
   if (modelEqual({ desired, reported, annotations: model.annotations(field) })) return false;
-  return !isExplained(desk, field);
+  return openOn(desk, field) === undefined;
 }
 
 function isAgreed(desk: Desk, field: FieldPointer, model: Model): boolean {
@@ -229,12 +229,14 @@ function isAgreed(desk: Desk, field: FieldPointer, model: Model): boolean {
   return modelEqual({ desired, reported: valueAt(view?.state.reported, field), annotations: model.annotations(field) });
 }
 
-function isExplained(desk: Desk, field: FieldPointer): boolean {
+/** The youngest open command that asks for the field: it explains why it differs. */
+function openOn(desk: Desk, field: FieldPointer): Command | undefined {
+  let found: Command | undefined;
   for (const command of desk.commands.values()) {
     if (!isOpenCommand(command)) continue;
-    if (command.fields.some((own) => isOpenField(own) && overlaps({ left: own.field, right: field }))) return true;
+    if (command.fields.some((own) => isOpenField(own) && overlaps({ left: own.field, right: field }))) found = command;
   }
-  return false;
+  return found;
 }
 
 interface EntryFacts {
@@ -272,6 +274,7 @@ function entryFor(field: FieldPointer, facts: EntryFacts, context: DriftContext)
           ...(before?.detail === undefined ? {} : { detail: before.detail }),
         }
       : causeOfEnd(ended, field);
+  const open = differs ? undefined : openOn(desk, field);
   // It agreed until just now, as far as anybody saw.
   const started = differs && before?.differs !== true;
   const lastAgreedAt = started && agreed !== undefined ? context.now : before?.lastAgreedAt;
@@ -294,6 +297,7 @@ function entryFor(field: FieldPointer, facts: EntryFacts, context: DriftContext)
         ? {}
         : { commandId: ended.id, author: ended.author }),
     ...(heldBy === undefined ? {} : { endedCommandId: heldBy }),
+    ...(open === undefined ? {} : { openCommandId: open.id }),
     ...(same && before.acknowledged !== undefined && ended === undefined ? { acknowledged: before.acknowledged } : {}),
     ...(covered === undefined ? {} : { ignoredBy: covered }),
     version: view.version,

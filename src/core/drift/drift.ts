@@ -61,6 +61,8 @@ export interface DriftEntry {
   readonly author?: string;
   /** The newest command on this field that ended without success; holds the entry until acknowledged. */
   readonly endedCommandId?: CommandId;
+  /** The newest open command that asks for this field again; only where an ended one holds the entry. */
+  readonly openCommandId?: CommandId;
   readonly acknowledged?: { readonly by: string; readonly at: EpochMs; readonly reason?: string };
   /** Present while an ignore rule covers it: counted, never silent. */
   readonly ignoredBy?: { readonly ruleId: string; readonly reason: string };

@@ -20,6 +20,9 @@ export const drift = z
     commandId: uuid.exactOptional(),
     author: text.exactOptional(),
     endedCommandId: uuid.exactOptional(),
+    openCommandId: uuid
+      .exactOptional()
+      .meta({ description: 'the newest open command that asks for the field again, after `endedCommandId`' }),
     acknowledged: z.strictObject({ by: text, at: instant, reason: text.exactOptional() }).exactOptional(),
     ignoredBy: z.strictObject({ ruleId: text, reason: text }).exactOptional(),
     version: count,

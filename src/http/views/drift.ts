@@ -83,6 +83,7 @@ export function driftView(entry: DriftEntry): DriftView {
     commandId: entry.commandId,
     author: entry.author,
     endedCommandId: entry.endedCommandId,
+    openCommandId: entry.openCommandId,
     acknowledged: acknowledged === undefined ? undefined : { ...acknowledged, at: instant(acknowledged.at) },
     ignoredBy: entry.ignoredBy,
     version: entry.version,

@@ -45,6 +45,23 @@ describe('a drift row', () => {
   });
 });
 
+describe('a row that an ended command holds', () => {
+  const held = entry({ differs: false, cause: 'refused' });
+
+  test('says that the wish was taken back', () => {
+    expect(driftRow(held, NOW)).toMatchObject({
+      causeWord: 'was refused, no longer asked for',
+      todo: expect.stringContaining('taken back'),
+    });
+  });
+
+  test('names the open command that asks for it again instead', () => {
+    const row = driftRow({ ...held, openCommandId: 'c-2' }, NOW);
+    expect(row.causeWord).toBe('was refused, asked for again');
+    expect(row.todo).toMatch(/^Command c-2 asks for it again and is still open/);
+  });
+});
+
 describe('E-01, E-03, E-15: the HTML report', () => {
   const page = (entries: DriftFacts[]) =>
     driftPage({

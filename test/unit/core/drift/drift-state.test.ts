@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { FieldPointer } from '../../../../src/core/brand.ts';
+import type { Command } from '../../../../src/core/command/command.ts';
 import type { Desk } from '../../../../src/core/desk/desk.ts';
 import { openDesk } from '../../../../src/core/desk/next.ts';
 import {
@@ -16,7 +17,7 @@ import { leavesOf } from '../../../../src/core/json/json-pointer.ts';
 import { NO_MODEL } from '../../../../src/core/model/model.ts';
 import { seeAccepted, type AcceptedUpdate } from '../../../../src/core/view/sight.ts';
 import { absentView, foreignSource } from '../../../../src/core/view/view.ts';
-import { accepted, at, commandIn, field, HEATER, T0 } from '../../../support/command-fixtures.ts';
+import { accepted, at, commandId, commandIn, field, HEATER, T0 } from '../../../support/command-fixtures.ts';
 import { presence } from '../../../support/desk-world.ts';
 
 const context = { model: NO_MODEL, rules: [], now: T0 };
@@ -101,6 +102,29 @@ test('what an ended command left stays, although it no longer differs, until ack
 
   expect(after?.state.entries.size).toBe(0);
   expect(driftAfter(after?.state ?? NO_DRIFT, agreeing, undefined, context).changed.size).toBe(0);
+});
+
+test('what an ended command left names the open command that asks for it again, and only while that is open', () => {
+  const ended = commandIn('failed');
+  const held = withEnded(NO_DRIFT, ended).state;
+  const [first, newest] = [2, 3].map((number) => commandIn('sent', { id: commandId(number) }));
+  const others = commandIn('sent', { id: commandId(4), fields: [{ ...ended.fields[0]!, field: field('/fan') }] });
+  const withCommands = (...commands: Command[]): Desk => ({
+    ...drifting,
+    commands: new Map(commands.map((command) => [command.id, command])),
+  });
+  let { state } = driftAfter(held, withCommands(first!, newest!, others), [TARGET], context);
+  expect(state.entries.get(TARGET)).toMatchObject({
+    differs: false,
+    cause: 'refused',
+    endedCommandId: ended.id,
+    openCommandId: newest!.id,
+  });
+
+  state = driftAfter(state, withCommands(others), [TARGET], context).state;
+
+  expect(state.entries.get(TARGET)).toMatchObject({ differs: true });
+  expect(state.entries.get(TARGET)).not.toHaveProperty('openCommandId');
 });
 
 test('late success lets go of the field', () => {
