@@ -25,8 +25,7 @@ export function setQuery(changes: Readonly<Record<string, string | undefined>>):
 }
 
 export function thingHref({ thingName, shadowName }: { thingName: string; shadowName?: string }): string {
-  // Direct commands stand beside the shadows: their page is the thing's.
-  const name = shadowName === undefined || shadowName === '(direct)' ? '' : `?name=${encodeURIComponent(shadowName)}`;
+  const name = shadowName === undefined ? '' : `?name=${encodeURIComponent(shadowName)}`;
   return `/things/${encodeURIComponent(thingName)}${name}`;
 }
 

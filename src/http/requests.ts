@@ -3,6 +3,7 @@ import { DRIFT_CAUSES, type DriftCause } from '../core/drift/drift.ts';
 import { epochMs } from '../core/brand.ts';
 import type { CommandId, EpochMs, FieldPointer } from '../core/brand.ts';
 import { VERDICT_OF, type CommandStatus, type Verdict } from '../core/command/command.ts';
+import { DIRECT_PLACE } from '../core/direct/place.ts';
 import { isDirectName } from '../core/direct/new-direct-command.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json/json.ts';
 import { parsePointer } from '../core/json/json-pointer.ts';
@@ -249,9 +250,19 @@ const thingPrefix = z.string().regex(/^[a-zA-Z0-9:_-]{1,128}$/, 'the beginning o
 /** Shadows by `name`; `classic=true` asks for unnamed ones only. */
 const shadows = { thing: thing.optional(), name: shadow.optional(), classic: flag.optional() };
 
+/** Direct commands stand beside the shadows of their thing, in lists as in rules of access. */
+const shadowOrDirect = z
+  .string()
+  .meta({
+    description: 'shadow name, or (direct) for direct commands only',
+    pattern: '^(\\(direct\\)|[$a-zA-Z0-9:_-]{1,64})$',
+  })
+  .transform((text, context) => (text === DIRECT_PLACE ? DIRECT_PLACE : orIssue(parseShadowName(text), context)));
+
 export const commandsQuery = z
   .strictObject({
     ...shadows,
+    name: shadowOrDirect.optional(),
     status: listOf<CommandStatus>(STATUSES).optional(),
     verdict: listOf<Verdict>(VERDICTS).optional(),
     author: line(128).optional(),

@@ -118,6 +118,39 @@ describe.skipIf(!hasChromium)(`the console in Chromium (${CHROMIUM_HINT})`, () =
     expect(await page.title()).not.toBe('owned');
   });
 
+  test('the page of a thing lists its actions beside its commands, and thing/(direct) leads to them', async () => {
+    const name = fresh('heater-actions');
+    await world.device(
+      name,
+      { '/targetC': 19 },
+      { restart: { idempotent: true, handler: () => Promise.resolve({ result: {} }) } },
+    );
+    await world.set(name, { targetC: 21 });
+    const ids: string[] = [];
+    for (let count = 0; count < 6; count += 1) {
+      ids.push((await world.send(name, 'restart', { args: { count } })).id);
+    }
+    const { page } = await open(`/things/${name}`);
+    await page.getByRole('heading', { name: 'Actions', exact: true }).waitFor();
+    await page.getByRole('cell', { name: 'restart {"count":5}' }).waitFor();
+    expect(await page.getByRole('cell', { name: 'restart {"count":0}' }).count()).toBe(0);
+    await page.getByRole('link', { name: 'All actions' }).click();
+    await page.getByRole('cell', { name: 'restart {"count":0}' }).waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+    await page.getByRole('link', { name: 'classic shadow' }).click();
+    await page.getByRole('cell', { name: '/targetC = 21' }).waitFor();
+
+    await page.goto(`${world.url}/commands?thing=${name}`);
+    await page
+      .getByRole('link', { name: `${name}/(direct)` })
+      .first()
+      .click();
+    await page.getByRole('link', { name: 'actions', exact: true }).waitFor();
+    expect(await page.getByRole('heading', { name: 'What was asked and what it says' }).count()).toBe(0);
+    await page.locator(`a[href="/commands/${ids[0]}"]`).click();
+    await page.waitForURL(`**/commands/${ids[0]}`);
+  });
+
   test('an action that waits for a device that is away is called off from the page', async () => {
     const name = fresh('door-away');
     const { device } = await world.device(name, { '/locked': true });

@@ -24,7 +24,7 @@ export function define(command: Command, cli: Cli): void {
   const statuses = Object.keys(VERDICT_OF) as CommandStatus[];
   command
     .option('--thing <name>', 'of this thing')
-    .option('--shadow <name>', 'of this named shadow')
+    .option('--shadow <name>', 'of this named shadow; "(direct)" for actions')
     .addOption(new Option('--status <status>', 'in this status').choices(statuses))
     .addOption(new Option('--verdict <verdict>', 'with this verdict').choices([...new Set(Object.values(VERDICT_OF))]))
     .option('--author <name>', 'by this author')

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { DIRECT_PLACE } from '../../core/direct/place.ts';
 import type { CommandView } from '../../http/views/command.ts';
 import type { DriftView } from '../../http/views/drift.ts';
 import type { PageView } from '../../http/views/parts.ts';
@@ -16,6 +17,15 @@ import { place, thingHref } from '../router.ts';
 export function ThingPage({ thingName }: { thingName: string }): JSX.Element {
   const { name, cursor } = place.value.query;
   const thing = useLoad(`thing ${thingName}`, () => get<ThingView>(paths.thing(thingName)));
+  // Actions stand beside the shadows: what was done to a device is asked for as often as what was set.
+  const onActions = name === DIRECT_PLACE;
+  const asked = {
+    thing: thingName,
+    name: DIRECT_PLACE,
+    limit: onActions ? 20 : 5,
+    cursor: onActions ? cursor : undefined,
+  };
+  const actions = useLoad(`actions ${JSON.stringify(asked)}`, () => get<PageView<CommandView>>('/v1/commands', asked));
   return (
     <>
       <h1 tabIndex={-1}>
@@ -27,31 +37,55 @@ export function ThingPage({ thingName }: { thingName: string }): JSX.Element {
           <PresenceBadge state={thing.value.presence.state} since={thing.value.presence.since} />
         </p>
       )}
-      <ShadowTabs thing={thing.value} thingName={thingName} name={name} />
-      <Shadow key={name ?? ''} thingName={thingName} name={name} cursor={cursor} />
+      <Tabs thing={thing.value} thingName={thingName} name={name} withActions={hasSome(actions.value)} />
+      {onActions ? null : <Shadow key={name ?? ''} thingName={thingName} name={name} cursor={cursor} />}
+      {onActions || hasSome(actions.value) ? (
+        <>
+          <h2>Actions</h2>
+          <Failure problem={actions.problem} />
+          {actions.value === undefined ? null : <CommandList commands={actions.value.items} withShadow={false} />}
+          {onActions ? <Pager next={actions.value?.next} /> : null}
+          {onActions || actions.value?.next === undefined ? null : (
+            <p>
+              <a href={thingHref({ thingName, shadowName: DIRECT_PLACE })}>All actions</a>
+            </p>
+          )}
+        </>
+      ) : null}
     </>
   );
 }
 
-function ShadowTabs({
+function hasSome(page: PageView<CommandView> | undefined): boolean {
+  return page !== undefined && page.items.length > 0;
+}
+
+function Tabs({
   thing,
   thingName,
   name,
+  withActions,
 }: {
   thing: ThingView | undefined;
   thingName: string;
   name: string | undefined;
+  withActions: boolean;
 }): JSX.Element | null {
-  if (thing === undefined || thing.shadows.length < 2) return null;
+  if (thing === undefined) return null;
+  const names = [
+    ...thing.shadows.map(({ shadowName }) => shadowName),
+    ...(withActions || name === DIRECT_PLACE ? [DIRECT_PLACE] : []),
+  ];
+  if (names.length < 2) return null;
   return (
-    <nav class="tabs" aria-label="Shadows of this thing">
-      {thing.shadows.map(({ shadowName }) => (
+    <nav class="tabs" aria-label="Shadows and actions of this thing">
+      {names.map((each) => (
         <a
-          key={shadowName ?? ''}
-          href={thingHref({ thingName, ...(shadowName === undefined ? {} : { shadowName }) })}
-          aria-current={shadowName === name ? 'page' : undefined}
+          key={each ?? ''}
+          href={thingHref({ thingName, ...(each === undefined ? {} : { shadowName: each }) })}
+          aria-current={each === name ? 'page' : undefined}
         >
-          {shadowName === undefined ? 'classic shadow' : <Text>{shadowName}</Text>}
+          {each === undefined ? 'classic shadow' : each === DIRECT_PLACE ? 'actions' : <Text>{each}</Text>}
         </a>
       ))}
     </nav>

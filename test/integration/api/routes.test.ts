@@ -96,7 +96,10 @@ describe('direct commands', () => {
     const [first, ...later] = read.body.timeline.map(({ event }: { event: string }) => event);
     expect([first, later.at(-1)]).toEqual(['created', 'succeeded']);
     expect((await world.get(`/v1/commands/${sent.body.id}/explain`)).body).toMatchObject({ code: 'done' });
-    const [listed] = (await world.get('/v1/commands?thing=door-1')).body.items;
+    await world.post('/v1/things/door-1/commands', { desired: { a: 1 } });
+    const { items } = (await world.get('/v1/commands?thing=door-1&name=(direct)')).body;
+    expect(items).toHaveLength(1);
+    const [listed] = items;
     expect(listed).toMatchObject({ id: sent.body.id, kind: 'direct' });
     expect(listed).not.toHaveProperty('result');
     expect((await world.post(`/v1/commands/${sent.body.id}/rollback`)).body).toMatchObject({ code: 'invalid_request' });
