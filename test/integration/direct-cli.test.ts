@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createClient } from '../../src/client/index.ts';
 import type { DirectCommandView } from '../../src/http/views/direct.ts';
 import { DirectDevice } from '../support/direct-device.ts';
+import { eventually } from '../support/eventually.ts';
 import { fresh } from '../support/fresh.ts';
 import { startSmallWorld, type SmallWorld } from '../support/small-world.ts';
 
@@ -38,6 +39,36 @@ test.each([
   const { code, stderr } = await world.run(...args);
   expect(stderr).toMatch(words);
   expect(code).toBe(2);
+});
+
+test('cancel of an action that is under way says that the device was asked to stop, and how to follow it', async () => {
+  const name = fresh('door');
+  let stop: () => void = () => undefined;
+  const door = await DirectDevice.connect(world.mqtt, name, {
+    answer: ({ id, cancel }) => {
+      if (cancel !== true) return [{ status: 'in_progress', progress: { percent: 40, text: 'turning' } }];
+      const problem = { code: 'cancelled', message: 'stopped half way' };
+      stop = () => void door.answer({ id, status: 'failed', problem });
+      return [];
+    },
+  });
+  const sent = await world.run('send', name, 'unlock', '--json');
+  const { id } = JSON.parse(sent.stdout) as DirectCommandView;
+  await world.run('wait', id, '--for', 'delivered');
+
+  const cancelled = await world.run('cancel', id);
+  expect(cancelled.code).toBe(0);
+  expect(cancelled.stdout).toMatch(/^… delivered .*\(turning; tester asked the device to stop\)/);
+  expect(cancelled.stderr).toMatch(new RegExp(`^not cancelled yet: .*asked to stop.*shadowctl wait ${id}\n$`));
+  const waiting = world.start('wait', id);
+  await eventually(() => door.requests.some(({ cancel }) => cancel === true));
+  stop();
+  expect(await waiting.ended).toMatchObject({ code: 6, stdout: expect.stringContaining('» cancelled') });
+
+  await door.end();
+  const queued = await world.run('send', name, 'unlock', '--json');
+  const atOnce = await world.run('cancel', (JSON.parse(queued.stdout) as DirectCommandView).id);
+  expect([atOnce.stdout, atOnce.stderr]).toEqual([expect.stringMatching(/^» cancelled/), '']);
 });
 
 test('a group that is not configured is not there', async () => {

@@ -19,6 +19,10 @@ export const cancel = act('cancel');
 export const retry = act('retry');
 export const rollback = act('rollback');
 
+/** What a device is doing, only the device can end: it may be done with it before it hears that it should stop. */
+const ASKED_TO_STOP =
+  'not cancelled yet: the device was asked to stop and says what came of it; follow it with: shadowctl wait';
+
 function act(type: 'cancel' | 'retry' | 'rollback'): CommandModule {
   return {
     define(command: Command, cli: Cli): void {
@@ -34,7 +38,11 @@ function act(type: 'cancel' | 'retry' | 'rollback'): CommandModule {
           if (!client.ok) return client;
           const acted = await client.value.post<CommandView>(`/v1/commands/${id}/${type}`, authorFrom(cli, options));
           if (!acted.ok) return withLook(acted, lookAtActed(type, id));
-          if (options.wait !== true && options.timeout === undefined) return showCommand(cli, acted.value, false);
+          if (options.wait !== true && options.timeout === undefined) {
+            const shown = showCommand(cli, acted.value, false);
+            if (type === 'cancel' && acted.value.verdict === 'pending') cli.output.talk(`${ASKED_TO_STOP} ${id}`);
+            return shown;
+          }
           const ended = await follow({ cli, client: client.value, id: acted.value.id, timeoutMs: options.timeout });
           return ended.ok ? showCommand(cli, ended.value, true) : ended;
         }),

@@ -49,12 +49,22 @@ export function why(command: CommandView): string {
 }
 
 /** The device's own words where it gave some: how far it is, or why it did not do it. */
-function actionWords({ status, statusReason, progress, problem, group }: DirectCommandView): string {
+function actionWords(command: DirectCommandView): string {
+  const { status, statusReason, problem, group } = command;
   const to = group === undefined ? [] : [`to the group ${forTerminal(group)}`];
   const said = problem === undefined ? spoken(statusReason) : codeAndWords(problem);
-  const far = progress?.text ?? (progress?.percent === undefined ? progress?.code : `${progress.percent} %`);
-  const words = status === 'delivered' && far !== undefined ? [forTerminal(far)] : status === 'succeeded' ? [] : [said];
+  const under = status === 'delivered' ? underWay(command) : [];
+  const words = under.length > 0 ? under : status === 'succeeded' ? [] : [said];
   return [...words, ...to].filter((each) => each !== '').join('; ');
+}
+
+/** How far the device is, and that it was asked to stop. */
+function underWay({ progress, cancelAskedBy }: DirectCommandView): string[] {
+  const far = progress?.text ?? (progress?.percent === undefined ? progress?.code : `${progress.percent} %`);
+  return [
+    ...(far === undefined ? [] : [forTerminal(far)]),
+    ...(cancelAskedBy === undefined ? [] : [`${forTerminal(cancelAskedBy)} asked the device to stop`]),
+  ];
 }
 
 function statusWords({ status, statusReason, noop, fields }: ShadowCommandView): string {
