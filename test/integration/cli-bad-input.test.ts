@@ -258,8 +258,18 @@ test('every verb has help with its options', async () => {
     const help = await shadowctl(['help', verb]);
     expect(help, verb).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout).toMatch(new RegExp(`^Usage: shadowctl ${verb}`));
+    expect(help.stdout).not.toMatch(MACHINE_DEFAULT);
   }
 });
+
+test('defaults stand in the help as one would type them', async () => {
+  const [serve, rotate] = [await shadowctl(['help', 'serve']), await shadowctl(['keys', 'rotate', '--help'])];
+  expect(serve.stdout).toMatch(/--listen <host:port>[^-]*\(default:\s+127\.0\.0\.1:8080\)/);
+  expect(rotate.stdout).toMatch(/--overlap <duration>[^-]*\(default: 1d\)/);
+});
+
+/** An object, or milliseconds. */
+const MACHINE_DEFAULT = /\(default:\s+(\{|\d{4,})/;
 
 test('without a verb the help goes to stderr and the exit code says that something was missing', async () => {
   expect(await shadowctl([])).toMatchObject({

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { AccessFile, KeyEntry } from '../../protocol/access-file.ts';
 import { shownPart } from '../../protocol/api-key.ts';
 import { problem } from '../../core/problem.ts';
@@ -45,7 +45,11 @@ export function define(command: Command, cli: Cli): void {
 
   verb('rotate', 'Make a second key with the same name and rights; the old ones end after the overlap.')
     .argument('<key>', 'id or name')
-    .option('--overlap <duration>', 'how long the old ones still work', parsedBy(parseDuration), DAY_MS)
+    .addOption(
+      new Option('--overlap <duration>', 'how long the old ones still work')
+        .argParser(parsedBy(parseDuration))
+        .default(DAY_MS, '1d'),
+    )
     .action(
       cli.action(async (which: string, options: KeysOptions) => {
         const how = { which, overlapMs: options.overlap, nowMs: Date.now() };

@@ -25,7 +25,11 @@ interface ServeFlags {
 
 export function define(command: Command, cli: Cli): void {
   command
-    .option('--listen <host:port>', 'where the API listens', parsedBy(parseHostPort), { host: '127.0.0.1', port: 8080 })
+    .addOption(
+      new Option('--listen <host:port>', 'where the API listens')
+        .argParser(parsedBy(parseHostPort))
+        .default({ host: '127.0.0.1', port: 8080 }, '127.0.0.1:8080'),
+    )
     .option('--access <file>', 'who may do what (JSON, see "shadowctl keys"); needed beyond loopback')
     .option('--store <store>', 'the ledger', parsedBy(parseStore), 'shadowctl.sqlite')
     .option(
