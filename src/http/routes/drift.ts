@@ -4,7 +4,8 @@ import type { NewIgnoreRule } from '../../cloud/cloud.ts';
 import type { Scope } from '../../core/access/decide.ts';
 import { CLASSIC } from '../../core/access/pattern.ts';
 import { epochMs } from '../../core/brand.ts';
-import { ok, type Result } from '../../core/result.ts';
+import { problem } from '../../core/problem.ts';
+import { fail, ok, type Result } from '../../core/result.ts';
 import type { DriftFilter } from '../../ports/ledger.ts';
 import { actorOf, permit, permitEverywhere, visibleTo } from '../guard.ts';
 import { OPERATIONS } from '../operations.ts';
@@ -24,7 +25,8 @@ export function driftRoutes(app: FastifyInstance, parts: RouteParts): void {
   const { cloud } = parts;
 
   route(app, OPERATIONS.listDrift, async ({ request, reply }) => {
-    const query = readRequest(driftQuery, request.query, 'query');
+    const read = readRequest(driftQuery, request.query, 'query');
+    const query = read.ok ? withKnownModel(read.value, parts.models) : read;
     if (!query.ok) return respond({ parts, request, reply }, query, String);
     const now = Date.now();
     const scope = visibleTo(parts, request);
@@ -95,6 +97,17 @@ function readRule(parts: RouteParts, request: FastifyRequest): Result<NewIgnoreR
   if (!by.ok) return by;
   const { thing, field, reason, expiresAt } = rule;
   return ok({ thing, field, reason, by: by.value, ...defined({ shadowName: name, expiresAt }) });
+}
+
+/** "Nothing differs" would be believed of a slip in the id, too. */
+function withKnownModel<Q extends { readonly model?: string | undefined }>(
+  query: Q,
+  models: ModelCatalog | undefined,
+): Result<Q> {
+  const { model: asked } = query;
+  const known = asked === undefined || models?.mappings.some(({ model }) => model.id === asked) === true;
+  if (known) return ok(query);
+  return fail(problem('not_found', 'no model of this server has this id: GET /v1/models lists them', { at: asked }));
 }
 
 function filterFrom(query: z.output<typeof driftQuery>, models: ModelCatalog | undefined, now: number): DriftFilter {
