@@ -71,7 +71,10 @@ async function request<T>(method: string, url: string, body?: object, idempotenc
     const { code, detail, title } = answer as { code?: string; detail?: string; title?: string };
     return failed(code ?? 'internal', detail ?? title ?? response.statusText, response.status);
   } catch {
-    return failed('server_unreachable', 'The server does not answer. It is tried again by itself.', 0);
+    // What is only read is asked for again by whoever shows it; a change may have been taken before the answer was lost.
+    if (method === 'GET')
+      return failed('server_unreachable', 'The server does not answer. It is tried again by itself.', 0);
+    return failed('answer_lost', 'No answer came: it may have been done. Look before you do it again.', 0);
   }
 }
 

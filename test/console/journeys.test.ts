@@ -166,6 +166,26 @@ describe.skipIf(!hasChromium)(`the console in Chromium (${CHROMIUM_HINT})`, () =
     expect(await world.verdict(id)).toBe('withdrawn');
   });
 
+  test('an answer that is lost says that it may have been done', async () => {
+    const name = fresh('door-lost');
+    const { device } = await world.device(name, { '/locked': true });
+    await device.stop();
+    const { id } = await world.send(name, 'unlock', { expiresInMs: 600_000 });
+    const { page, faults } = await open(`/commands/${id}`);
+    // The request is taken; what is lost is the answer.
+    await page.route('**/cancel', async (route) => {
+      await route.fetch();
+      await route.abort('connectionreset');
+    });
+    await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+    const dialog = page.getByRole('dialog', { name: 'Cancel' });
+    await dialog.getByLabel(/Reason/).fill('the visitor left');
+    await dialog.getByRole('button', { name: 'Cancel the command' }).click();
+    await page.getByText('No answer came: it may have been done. Look before you do it again.').waitFor();
+    expect(await world.verdict(id)).toBe('withdrawn');
+    expect(faults.splice(0)).toEqual([expect.stringContaining('ERR_CONNECTION_RESET')]);
+  });
+
   test('two operators at once: the second cancel is told that the command has ended', async () => {
     const name = fresh('heater-two');
     const { hardware } = await world.device(name, { '/targetC': 19 });
