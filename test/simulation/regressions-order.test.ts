@@ -118,3 +118,18 @@ test('seed 65122: an attempt that was throttled and landed all the same is ours,
     fields: [{ state: { outcome: 'superseded', by: { kind: 'command', commandId: younger?.id } } }],
   });
 });
+
+test('seed 74181: an answer that a resumed session brings from an earlier life is no evidence in this one', () => {
+  const world = settledWorld();
+  const { version = 0, stamp = 0 } = world.desk.sight.view ?? {};
+  world.delete();
+  world.deliverAll();
+  world.create({ a: 2 });
+  world.deliverAll();
+  const state = { desired: { a: 2 }, reported: { a: 2, reconciler: { version: version + 8 } } };
+  world.send({ type: 'read', read: { version: version + 9, timestamp: stamp - 60, state, metadata: {} } });
+  expect(statusOf(world)).toMatchObject({ status: 'sent' });
+  // Of now it is one of this life that was overheard.
+  world.send({ type: 'read', read: { version: version + 9, timestamp: stamp, state: {}, metadata: {} } });
+  expect(world.desk.sight.view?.version).toBe(version + 9);
+});

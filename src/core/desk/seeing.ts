@@ -15,7 +15,7 @@ import {
   type AcceptedUpdate,
   type ReadShadow,
 } from '../view/sight.ts';
-import { absentView, commandSource, foreignSource } from '../view/view.ts';
+import { absentView, commandSource, foreignSource, type ShadowView } from '../view/view.ts';
 import { answered, knownWhenAsked, need, unanswered } from './asking.ts';
 import type { Draft } from './draft.ts';
 import { landed } from './landing.ts';
@@ -80,6 +80,7 @@ function isOfTheLifeBefore({ desk }: Draft, { base }: Write, { version }: Accept
 export function onRead(draft: Draft, read: ReadShadow, serial: number | undefined): void {
   const asked = knownWhenAsked(draft.desk, serial);
   const known = draft.desk.sight.view;
+  if (asked === undefined && isReplayed(read, known)) return;
   // Lower than what the service had told us before we asked: its versions started anew.
   const reset =
     asked !== undefined &&
@@ -98,6 +99,11 @@ export function onRead(draft: Draft, read: ReadShadow, serial: number | undefine
   setWord(draft, sight.view?.state.reported);
   // A write of ours whose answer was lost may be what the snapshot shows: that is settled before anybody is judged.
   draft.lookAgain = true;
+}
+
+/** Newer by its number and older by its time: an answer from an earlier life that a resumed session brings (seed 74181). */
+function isReplayed({ version, timestamp }: ReadShadow, known: ShadowView | undefined): boolean {
+  return known !== undefined && timestamp !== undefined && version > known.version && timestamp < known.stamp;
 }
 
 /** 404: it does not exist. Whether it ever did in this life decides whether something was deleted. */
