@@ -34,7 +34,8 @@ test('seed 35117: a write whose answer comes after its deletion went with that l
   world.deliverAll();
   // A report from before the deletion creates the shadow anew, with a claim that was true of the life before.
   const state = { reported: { a: 2, reconciler: { version } } };
-  world.send({ type: 'read', read: { version: version + 2, timestamp: 1, state, metadata: {} } });
+  const timestamp = Math.floor(world.now / 1_000);
+  world.send({ type: 'read', read: { version: version + 2, timestamp, state, metadata: {} } });
   world.send(late);
   expect(world.desk.sight.view).toMatchObject({ incarnation: 2, version: version + 2 });
   expect(statusOf(world)).toMatchObject({

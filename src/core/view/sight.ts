@@ -100,7 +100,9 @@ export function newIncarnation(
   { ref, now, buried = view?.version }: { ref: ShadowRef; now: EpochMs; buried?: number | undefined },
 ): Sight {
   const absent = absentView(ref, (view?.incarnation ?? 0) + 1, now);
-  return { view: absent, held: [], ...(buried === undefined ? {} : { buried }) };
+  // What comes from before is told by its time, as long as there is no version to compare with.
+  const stamp = view?.stamp ?? 0;
+  return { view: { ...absent, stamp }, held: [], ...(buried === undefined ? {} : { buried }) };
 }
 
 function hold(sight: Sight, held: HeldUpdate, now: EpochMs): Sight {
