@@ -20,20 +20,19 @@ const NEXT: Readonly<Record<CommandStatus, readonly CommandStatus[]>> = {
 
 /** I7: only allowed transitions; one final verdict per command; corrections are additive. */
 export const legalStates: MakeChecker = ({ violated }) => {
-  const statuses = new Map<CommandId, CommandStatus>();
-  let sequence = 0;
+  const seen = new Map<CommandId, { readonly sequence: number; readonly status: CommandStatus }>();
   return {
     see(_atMs, sighting) {
       const entries =
         sighting.type === 'event' ? [sighting.entry] : sighting.type === 'resumed' ? sighting.entries : [];
       for (const entry of entries) {
-        // A subscriber may see an entry live and again when it reads back.
-        if (entry.sequence <= sequence) continue;
-        sequence = entry.sequence;
-        const before = statuses.get(entry.commandId);
-        statuses.set(entry.commandId, entry.status);
-        if (before === undefined || before === entry.status || NEXT[before].includes(entry.status)) continue;
-        violated(`command ${entry.commandId} went from ${before} to ${entry.status} (${entry.event})`);
+        const { commandId, sequence, status } = entry;
+        // A subscriber may see an entry live and again when it reads back, and one of another command before that.
+        const before = seen.get(commandId);
+        if (before !== undefined && sequence <= before.sequence) continue;
+        seen.set(commandId, { sequence, status });
+        if (before === undefined || before.status === status || NEXT[before.status].includes(status)) continue;
+        violated(`command ${commandId} went from ${before.status} to ${status} (${entry.event})`);
       }
     },
   };

@@ -1,7 +1,6 @@
 import { VERDICT_OF, type CommandStatus } from '../../src/core/command/command.ts';
 import type { AnyCommand } from '../../src/core/direct/direct-command.ts';
 import { leavesOf, valueAt } from '../../src/core/json/json-pointer.ts';
-import { jsonEqual } from '../../src/core/json/json-equal.ts';
 import { isJsonObject, member } from '../../src/core/json/json.ts';
 import { modelEqual } from '../../src/core/model/model-equal.ts';
 import { shadowKey, type ShadowRef } from '../../src/core/shadow/shadow-ref.ts';
@@ -54,8 +53,9 @@ export class Rest {
     for (const { field } of hardware.kit.fields) {
       const shown = valueAt(reported, field);
       if (shown === undefined) return `${key} does not report ${field}`;
-      if (!jsonEqual(shown, hardware.value(field)))
-        return `${key} reports ${field} = ${JSON.stringify(shown)}, which is ${JSON.stringify(hardware.value(field))}`;
+      const real = hardware.value(field);
+      if (!modelEqual({ desired: real, reported: shown, annotations: model.annotations(field) }))
+        return `${key} reports ${field} = ${JSON.stringify(shown)}, which is ${JSON.stringify(real)}`;
     }
     for (const [field, wish] of leavesOf(desired ?? {})) {
       const shown = valueAt(reported, field);
