@@ -101,7 +101,8 @@ async function startWorld(
   const { output } = cli;
   output.talk(output.talkColor.bold('shadowctl demo: a local cloud on loopback, each part its own process'));
   const mqtt = mqttPort ?? (await usualPortOrAny(MQTT_PORT));
-  const data = await usualPortOrAny(DATA_PORT);
+  // Who takes any port for the broker runs several at once: two of them would find the usual one free at the same moment.
+  const data = mqttPort === 0 ? 0 : await usualPortOrAny(DATA_PORT);
   const simulator = await world.start('simulator', () => [
     ...['sim', '--mqtt', `127.0.0.1:${mqtt}`, '--http', `127.0.0.1:${data}`],
   ]);
