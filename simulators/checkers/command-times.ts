@@ -4,16 +4,21 @@ import type { Sighting } from '../world/sighting.ts';
 
 /** When what happened to a command, in true time, as far as anybody can tell from outside. */
 export class CommandTimes {
+  /** By key, when somebody asked last. */
+  readonly #asked = new Map<string, number>();
   readonly #created = new Map<CommandId, { readonly atMs: number; readonly command: Command }>();
   readonly #firstLine = new Map<CommandId, number>();
   readonly #sent = new Map<CommandId, number>();
   readonly #verdicts = new Map<string, number>();
 
   see(atMs: number, sighting: Sighting): void {
+    if (sighting.type === 'asked') this.#asked.set(sighting.request.idempotency?.key ?? '', atMs);
     if (sighting.type === 'created' && sighting.command !== undefined) {
-      // An answer may come long after the creation, to a caller that asked again.
-      const { command } = sighting;
-      const first = this.#firstLine.get(command.id) ?? atMs;
+      // A life counts from the request, which may have waited for the ledger (seed 73677); and an answer may come long
+      // after the creation, to a caller that asked again.
+      const { command, request } = sighting;
+      const askedAt = this.#asked.get(request.idempotency?.key ?? '') ?? atMs;
+      const first = Math.min(askedAt, this.#firstLine.get(command.id) ?? atMs);
       if (!this.#created.has(command.id)) this.#created.set(command.id, { atMs: first, command });
     }
     if (sighting.type !== 'event') return;

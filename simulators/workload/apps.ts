@@ -110,6 +110,7 @@ export class Apps {
   async #create(nth: number, request: CreateCommand, attempt: number): Promise<CommandId | undefined> {
     const { emit, coverage, healed } = this.#environment;
     const { api } = this.#server;
+    if (api !== undefined) emit({ type: 'asked', request });
     const answer = api === undefined ? undefined : await this.#answer(api.create(request));
     if (answer?.ok === true) {
       const { command, replayed } = answer.value;

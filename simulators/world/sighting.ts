@@ -65,6 +65,7 @@ export type Sighting =
     }
   | { readonly type: 'boot' | 'crash' | 'pause' | 'resume' | 'ready' | 'refused'; readonly process: string }
   /** What one restart of the server found itself unable to do, or a device its journal. */
+  | { readonly type: 'asked'; readonly request: CreateCommand }
   | {
       readonly type: 'created';
       readonly request: CreateCommand;
@@ -155,6 +156,8 @@ export function lineOf(sighting: Sighting): string {
     case 'ready':
     case 'refused':
       return `${sighting.type} ${sighting.process}`;
+    case 'asked':
+      return `api ask ${keyOf(sighting.request.ref)} ${JSON.stringify(sighting.request.patch)}`;
     case 'created':
       return `api create ${keyOf(sighting.request.ref)} ${JSON.stringify(sighting.request.patch)} -> ${answerOf(sighting)}`;
     case 'acted':

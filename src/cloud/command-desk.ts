@@ -47,6 +47,7 @@ export class CommandDesk {
     return this.#options.once.run(idempotency, {
       make: (remember) => {
         const id = this.#options.ids.next() as CommandId;
+        // Not a spread, for members that are new (ADR 10).
         return this.#place(Object.assign({}, request, { id, author: by.name, grant: by.grant }), remember(id));
       },
       repeat: async (id) => {

@@ -1,3 +1,4 @@
+import { amend } from '../core/amend.ts';
 import type { CommandId, ThingName } from '../core/brand.ts';
 import { isOpenCommand } from '../core/command/clocks.ts';
 import type { DirectCommand, GroupShare } from '../core/direct/direct-command.ts';
@@ -48,6 +49,7 @@ export class DirectClerk {
     return this.#options.once.run(idempotency, {
       make: (remember) => {
         const id = this.#options.ids.next() as CommandId;
+        // Not a spread, for members that are new (ADR 10).
         return this.#place(Object.assign({}, request, { id, author: by.name, grant: by.grant }), remember(id));
       },
       repeat: async (id) => {
@@ -112,7 +114,7 @@ export class DirectClerk {
     const now = desks.peek(thingName);
     const number = sequenceKey === undefined || now === undefined ? undefined : nextNumber(now, sequenceKey);
     const sequence = sequenceKey === undefined || number === undefined ? undefined : { key: sequenceKey, number };
-    const made = newDirectCommand(Object.assign({}, wish, { sequence }), time.now());
+    const made = newDirectCommand(amend<DirectWish>(wish, { sequence }), time.now());
     if (!made.ok) return made;
     const event = { type: 'create', command: made.value, inGroup: false } as const;
     const stored = await desks.sendDurably(thingName, event, { extra, refusable: true });
