@@ -646,6 +646,18 @@ export function describeLedger(name: string, open: () => Promise<LedgerUnderTest
         expect(seen(await list('thing'))).toEqual([30, 10, 20, 20]);
       });
 
+      test('shows a page that was looked at as it is now', async () => {
+        const flapsOf = async () =>
+          (await got(ledger.drift({ sort: 'oldest' }, { limit: 9 }))).items.map((item) => item.flaps);
+        expect(await flapsOf()).toEqual([9, 1, 0, 1]);
+        const [, b] = entries;
+        await commit(ledger, { type: 'drift', entry: { ...b!, flaps: 10 } });
+        expect(await flapsOf()).toEqual([10, 1, 0, 1]);
+        await commit(ledger, { type: 'drift_gone', ref: b!.ref, field: b!.field });
+        await commit(ledger, { type: 'drift', entry: { ...b!, flaps: 11 } });
+        expect(await flapsOf()).toEqual([11, 1, 0, 1]);
+      });
+
       test('counts shadows, causes and what is hidden', async () => {
         expect(await got(ledger.driftCounts({}))).toEqual({
           fields: 4,

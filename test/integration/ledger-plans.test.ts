@@ -2,12 +2,14 @@ import { mkdirSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openDatabase } from '../../src/adapters/sqlite/open-database.ts';
+import { ChangeWriter } from '../../src/adapters/sqlite/change-writer.ts';
 import { CommandReads } from '../../src/adapters/sqlite/command-reads.ts';
 import { DriftReads } from '../../src/adapters/sqlite/drift-reads.ts';
+import { KnownRows } from '../../src/adapters/sqlite/known-rows.ts';
 import { Pruner } from '../../src/adapters/sqlite/prune.ts';
 import { ShadowReads } from '../../src/adapters/sqlite/shadow-reads.ts';
 import type { ThingName } from '../../src/core/brand.ts';
-import { at, commandId, got, ref } from '../support/ledger-fixtures.ts';
+import { aDrift, at, commandId, got, ref } from '../support/ledger-fixtures.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const folder = temporaryFolder();
@@ -28,7 +30,8 @@ beforeAll(async () => {
       };
     },
   });
-  const [commands, shadows, drift] = [new CommandReads(spy), new ShadowReads(spy), new DriftReads(spy)];
+  const [commands, shadows] = [new CommandReads(spy), new ShadowReads(spy)];
+  new ChangeWriter(database).write([[{ type: 'drift', entry: aDrift('x', '/a') }]]);
   const page = { limit: 5 };
   const cursor = { limit: 5, cursor: commandId(3) };
   commands.command(commandId(1));
@@ -44,7 +47,10 @@ beforeAll(async () => {
   shadows.presences(cursor);
   shadows.write('sr1-x' as never);
   shadows.idempotency('x');
-  for (const sort of ['oldest', 'newest', 'flaps', 'thing'] as const) drift.drift({ sort }, page);
+  for (const sort of ['oldest', 'newest', 'flaps', 'thing'] as const) {
+    const drift = new DriftReads(spy, new KnownRows(0)); // knows no row yet, so that it asks for the bodies, too
+    drift.drift({ sort }, page);
+  }
   new Pruner(spy).prune(at(0), 5, 0);
   for (const sql of asked) {
     const rows = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...Array<number>(sql.split('?').length - 1).fill(0));
@@ -78,4 +84,11 @@ test('no question of the ledger reads a table through or sorts what can grow wit
 test('the start reads open commands from an index alone', () => {
   const plan = [...plans].find(([sql]) => sql.includes('min(expires_at)'))?.[1] ?? [];
   expect(plan.join()).toMatch(/USING COVERING INDEX command_open/);
+});
+
+test('the places of a drift page are read from an index alone', () => {
+  const [, plan = []] =
+    [...plans].find(([sql]) => sql.includes("|| ' ' ||") && sql.includes('first_seen_at ASC')) ?? [];
+  expect(plan.join()).toMatch(/USING COVERING INDEX drift_listed$/);
+  expect([...plans.keys()].filter((sql) => sql.startsWith('SELECT body FROM drift WHERE ignored'))).toHaveLength(4);
 });

@@ -5,7 +5,7 @@ import type { AnyCommand } from '../../core/direct/direct-command.ts';
 import { problem } from '../../core/problem.ts';
 import { fail, ok } from '../../core/result.ts';
 import type { IdempotencyRecord } from '../../ports/ledger.ts';
-import { ChangeWriter, Stale, STALE } from './change-writer.ts';
+import { ChangeWriter, Stale, STALE, type OnDrift } from './change-writer.ts';
 import { failureOf } from './failure.ts';
 import type { Changes, CommitResult } from './group-commit.ts';
 import { Intake } from './intake.ts';
@@ -43,12 +43,12 @@ export class BatchWriter {
   #hasRoom = false;
   #untilLook = 0;
 
-  constructor(database: Database, path: string, hook: LedgerHook = () => undefined) {
+  constructor(database: Database, path: string, hook: LedgerHook = () => undefined, onDrift?: OnDrift) {
     this.#database = database;
     this.#path = path;
     this.#hook = hook;
     this.#sql = prepared(database);
-    this.#changes = new ChangeWriter(database);
+    this.#changes = new ChangeWriter(database, onDrift);
     this.#intake = new Intake(database, this.#changes);
   }
 

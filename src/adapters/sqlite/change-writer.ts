@@ -8,7 +8,7 @@ import { problem } from '../../core/problem.ts';
 import type { LedgerChange, NewTimelineEntry } from '../../ports/ledger.ts';
 import type { Changes } from './group-commit.ts';
 import { ManyRows, type Value } from './many-rows.ts';
-import { columnText, shadowColumn, toBody } from './rows.ts';
+import { columnText, driftPlace, shadowColumn, toBody } from './rows.ts';
 import { outcomeOf, stateOf } from './stored-command.ts';
 
 /** What the author of a stale commit hears. */
@@ -16,6 +16,9 @@ export const STALE = problem('ledger_stale', 'a newer revision of the command is
 
 /** One commit has to be left out: a command with this id and the same or a newer revision stands there already. */
 export class Stale extends Error {}
+
+/** Told of every place whose drift entry is written or taken away (`driftPlace`), also if it is rolled back then. */
+export type OnDrift = (place: string) => void;
 
 /** What a rollback goes back to. */
 export interface Mark {
@@ -36,12 +39,14 @@ export class ChangeWriter {
   readonly #newShadows: ManyRows;
   readonly #newLines: ManyRows;
   readonly #newWrites: ManyRows;
+  readonly #onDrift: OnDrift;
   #sequence: number;
   /** No command has a higher id: ids rise with time, so a new one need not be looked for. */
   #newestId: string;
 
-  constructor(database: Database) {
+  constructor(database: Database, onDrift: OnDrift = () => undefined) {
     this.#sql = prepared(database);
+    this.#onDrift = onDrift;
     this.#sql.revision.pluck();
     this.#newCommands = new ManyRows(database, COMMAND, 12);
     this.#newShadows = new ManyRows(database, 'shadow (thing, shadow)', 2, 'ON CONFLICT DO NOTHING');
@@ -149,6 +154,7 @@ export class ChangeWriter {
       case 'drift':
         return this.#drift(change.entry);
       case 'drift_gone':
+        this.#onDrift(driftPlace(change.ref, change.field));
         sql.driftGone.run(change.ref.thingName, shadowColumn(change.ref), columnText(change.field));
         return;
       case 'flapped': {
@@ -169,6 +175,7 @@ export class ChangeWriter {
   }
 
   #drift(entry: DriftEntry): void {
+    this.#onDrift(driftPlace(entry.ref, entry.field));
     this.#sql.drift.run(
       entry.ref.thingName,
       shadowColumn(entry.ref),

@@ -4,8 +4,8 @@ import type { DriftCause, DriftEntry } from '../../core/drift/drift.ts';
 import { ok, type Result } from '../../core/result.ts';
 import type { DriftCounts, DriftFilter, Page, PageRequest } from '../../ports/ledger.ts';
 import { anyScope, scopeCondition } from './scope-condition.ts';
-import { KnownBodies } from './known-bodies.ts';
-import { columnText, cursorOf, pageOf, parseCursor, shadowColumn, type CursorValue } from './rows.ts';
+import type { KnownRows } from './known-rows.ts';
+import { columnText, cursorOf, DRIFT_PLACE, pageOf, parseCursor, shadowColumn, type CursorValue } from './rows.ts';
 import { StatementCache } from './statement-cache.ts';
 
 type Sort = NonNullable<DriftFilter['sort']>;
@@ -25,16 +25,14 @@ function placeOf(entry: DriftEntry, by: 'first_seen_at' | 'flaps' | undefined): 
   return [by === 'flaps' ? entry.flaps : entry.firstSeenAt, ...key];
 }
 
-const LISTED = 'SELECT body FROM drift';
-/** A few thousand usual entries. */
-const KNOWN_CHARACTERS_MAX = 1_000_000;
-
 export class DriftReads {
   readonly #sql: StatementCache;
-  readonly #entries = new KnownBodies<DriftEntry>(KNOWN_CHARACTERS_MAX);
+  readonly #known: KnownRows<DriftEntry>;
 
-  constructor(database: Database) {
+  /** Whoever writes drift lets `known` forget its place. */
+  constructor(database: Database, known: KnownRows<DriftEntry>) {
     this.#sql = new StatementCache(database);
+    this.#known = known;
   }
 
   drift(filter: DriftFilter, page: PageRequest): Result<Page<DriftEntry>> {
@@ -43,21 +41,21 @@ export class DriftReads {
     const where = [...matching(filter), ...listed(filter)];
     if (page.cursor !== undefined) {
       const shape = columns.map((column) => (column === by ? 'number' : 'string'));
-      const values = parseCursor(page.cursor, shape);
-      if (!values.ok) return values;
+      const after = parseCursor(page.cursor, shape);
+      if (!after.ok) return after;
       where.push([
         `(${columns.join(', ')}) ${down ? '<' : '>'} (${columns.map(() => '?').join(', ')})`,
-        ...values.value,
+        ...after.value,
       ]);
     }
     const order = columns.map((column) => `${column} ${down ? 'DESC' : 'ASC'}`).join(', ');
-    const bodies = this.#sql.column<string>(`${LISTED} ${clause(where)} ORDER BY ${order} LIMIT ?`, [
-      ...valuesOf(where),
-      page.limit + 1,
-    ]);
+    const rest = `FROM drift ${clause(where)} ORDER BY ${order} LIMIT ?`;
+    const values = [...valuesOf(where), page.limit + 1];
+    const column = (sql: string): readonly string[] => this.#sql.column<string>(`SELECT ${sql} ${rest}`, values);
     return ok(
       pageOf(
-        this.#entries.read(bodies),
+        // The places stand in the index; a body takes another step into the table, and is three times as long.
+        this.#known.read(column(DRIFT_PLACE), () => column('body')),
         page,
         (entry) => entry,
         (entry) => cursorOf(placeOf(entry, by)),

@@ -27,6 +27,11 @@ export function textOf(column: string): string {
 /** The classic shadow has no name; its column is empty, which no name can be (R4). */
 export const shadowColumn = (ref: ShadowRef): string => ref.shadowName ?? '';
 
+/** Where a drift entry stands, as one text: no name has a blank in it (R3, R4), and the field comes last. */
+export const DRIFT_PLACE = "thing || ' ' || shadow || ' ' || field";
+export const driftPlace = (ref: ShadowRef, field: string): string =>
+  `${ref.thingName} ${shadowColumn(ref)} ${columnText(field)}`;
+
 export function refOf(thing: string, shadow: string): ShadowRef {
   const thingName = thing as ThingName;
   return shadow === '' ? { thingName } : { thingName, shadowName: shadow as ShadowName };

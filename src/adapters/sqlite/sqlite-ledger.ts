@@ -35,6 +35,7 @@ import { DriftReads } from './drift-reads.ts';
 import { failureOf, type Failure } from './failure.ts';
 import { GroupCommit, type BatchReport } from './group-commit.ts';
 import { checkBeside } from './integrity.ts';
+import { KnownRows } from './known-rows.ts';
 import { loadSqlite } from './native.ts';
 import { corrupt, openDatabase, type OpenDatabase, type OpenDatabaseOptions } from './open-database.ts';
 import { fleetOverview } from './overview.ts';
@@ -55,6 +56,8 @@ const BUSY_RETRY_MS = 20;
 /** How long commits stay in the intake: long enough for a command's life on a near device to be filed in one go. */
 const FILING_MS = 20;
 const FILING_RETRY_MS = 200;
+/** A few thousand usual entries of the drift report, so that a page that was looked at lately is not read again. */
+const KNOWN_DRIFT_CHARACTERS_MAX = 1_000_000;
 
 /** Sizes for metrics; a write-ahead log that keeps growing has a reader that never lets go (F3). */
 export interface LedgerFiles {
@@ -101,10 +104,11 @@ export class SqliteLedger implements Ledger {
     const { database, path } = opened;
     this.#opened = opened;
     this.#log = log;
-    this.#writer = new BatchWriter(database, path, hook);
+    const known = new KnownRows<DriftEntry>(KNOWN_DRIFT_CHARACTERS_MAX);
+    this.#writer = new BatchWriter(database, path, hook, (place) => known.forget(place));
     this.#commandReads = new CommandReads(database);
     this.#shadowReads = new ShadowReads(database);
-    this.#driftReads = new DriftReads(database);
+    this.#driftReads = new DriftReads(database, known);
     this.#pruner = new Pruner(database);
     this.#group = new GroupCommit({
       store: (batch) => {
