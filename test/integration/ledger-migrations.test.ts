@@ -34,6 +34,7 @@ const ROWS: Readonly<Record<number, (database: Database) => void>> = {
   5: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
   6: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
   7: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
+  8: (database) => fill(database, 'NULL, 1, ?, NULL, NULL', ', NULL'),
 };
 
 function fill(database: Database, lastColumns: string, lastOfWrite = ''): void {
@@ -98,6 +99,9 @@ describe('migrations of the ledger', () => {
       const ledger = await got(openSqliteLedger({ path }));
       if (from > 0) {
         expect(await got(ledger.command(aCommand(1).id))).toEqual(aCommand(1));
+        expect((await got(ledger.commands({ thingName: aCommand(1).ref.thingName }, { limit: 9 }))).items).toEqual([
+          aCommand(1),
+        ]);
         expect(await got(ledger.timeline(aCommand(1).id))).toEqual([{ sequence: 1, ...aLine(aCommand(1)) }]);
         expect(await got(ledger.write(tokenOf(aWrite(1).id)))).toEqual(aWrite(1));
         expect(await got(ledger.shadow(ref('heater-1')))).toEqual({

@@ -8,7 +8,7 @@ import { problem } from '../../core/problem.ts';
 import type { LedgerChange, NewTimelineEntry } from '../../ports/ledger.ts';
 import type { Changes } from './group-commit.ts';
 import { ManyRows, type Value } from './many-rows.ts';
-import { columnText, driftPlace, shadowColumn, toBody } from './rows.ts';
+import { columnText, driftPlace, PLACED_THROUGH, shadowColumn, toBody } from './rows.ts';
 import { outcomeOf, stateOf } from './stored-command.ts';
 
 /** What the author of a stale commit hears. */
@@ -24,7 +24,14 @@ export type OnDrift = (place: string) => void;
 export interface Mark {
   readonly sequence: number;
   readonly newestId: string;
+  readonly unplaced: number;
 }
+
+/**
+ * So many commands are put into `thing_command` at once. One alone would change a page of its own; a thousand of things
+ * that have few commands each still change up to a page each, which takes some 20 ms.
+ */
+const PLACED_TOGETHER = 1_000;
 
 /** Several revisions of one command in one batch: the last one is stored if the first one may be. */
 interface Revisions {
@@ -43,6 +50,8 @@ export class ChangeWriter {
   #sequence: number;
   /** No command has a higher id: ids rise with time, so a new one need not be looked for. */
   #newestId: string;
+  /** Commands that are not in `thing_command` yet, at most. */
+  #unplaced: number;
 
   constructor(database: Database, onDrift: OnDrift = () => undefined) {
     this.#sql = prepared(database);
@@ -54,6 +63,7 @@ export class ChangeWriter {
     this.#newWrites = new ManyRows(database, 'write (id, thing, shadow, open, command, body)', 6, WRITE_AGAIN);
     this.#sequence = newestSequence(database);
     this.#newestId = (database.prepare('SELECT max(id) FROM command').pluck().get() as string | null) ?? '';
+    this.#unplaced = this.#sql.unplaced.pluck().get() as number;
   }
 
   /** The newest number given to a timeline entry. */
@@ -68,12 +78,13 @@ export class ChangeWriter {
   }
 
   mark(): Mark {
-    return { sequence: this.#sequence, newestId: this.#newestId };
+    return { sequence: this.#sequence, newestId: this.#newestId, unplaced: this.#unplaced };
   }
 
-  rollBackTo({ sequence, newestId }: Mark): void {
+  rollBackTo({ sequence, newestId, unplaced }: Mark): void {
     this.#sequence = sequence;
     this.#newestId = newestId;
+    this.#unplaced = unplaced;
   }
 
   /** Gives for each commit the number of its first timeline entry, or 0. */
@@ -94,6 +105,7 @@ export class ChangeWriter {
     this.#writeCommands(commands.values());
     this.#newLines.insert(lines);
     this.#writeWrites(writes.values());
+    if (this.#unplaced >= PLACED_TOGETHER) this.#place();
     return firsts;
   }
 
@@ -113,9 +125,16 @@ export class ChangeWriter {
       rows.push(policy.expiresAt, endedAt ?? null, revision, toBody(command), command.parentId ?? null);
       if (command.kind === 'shadow') shadows.push(thing, shadow);
       if (id > this.#newestId) this.#newestId = id;
+      this.#unplaced += 1;
     }
     this.#newCommands.insert(rows);
     this.#newShadows.insert(shadows);
+  }
+
+  #place(): void {
+    this.#sql.place.run();
+    this.#sql.placed.run();
+    this.#unplaced = 0;
   }
 
   /** Nearly every later revision finds its row and is newer than it; only then is there no need to look first. */
@@ -232,6 +251,10 @@ const SQL = {
            WHERE number = (SELECT number FROM command WHERE id = ?) AND revision < ?`,
   advance: `UPDATE command SET status = ?, revision = ?, state = ?
             WHERE number = (SELECT number FROM command WHERE id = ?) AND revision < ? AND expires_at = ?`,
+  unplaced: `SELECT count(*) FROM command WHERE number > ${PLACED_THROUGH}`,
+  place: `INSERT INTO thing_command SELECT thing, id, number FROM command WHERE number > ${PLACED_THROUGH}
+          ORDER BY thing, id`,
+  placed: "UPDATE meta SET value = (SELECT max(number) FROM command) WHERE key = 'placed_through'",
   sequence: `INSERT INTO direct_sequence (thing, key, number) VALUES (?, ?, ?)
              ON CONFLICT (thing, key) DO UPDATE SET number = excluded.number`,
   closeWrite: 'UPDATE write SET open = 0, outcome = ? WHERE id = ?',

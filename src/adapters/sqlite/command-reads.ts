@@ -1,10 +1,10 @@
 import type { Database } from 'better-sqlite3';
-import type { CommandId, EpochMs } from '../../core/brand.ts';
+import type { CommandId, EpochMs, ThingName } from '../../core/brand.ts';
 import type { TimelineEntry } from '../../core/command/command.ts';
 import type { AnyCommand } from '../../core/direct/direct-command.ts';
 import type { CommandFilter, EventPage, OpenShadow, Page, PageRequest } from '../../ports/ledger.ts';
 import { scopeCondition } from './scope-condition.ts';
-import { columnText, fromBody, pageOf, refOf } from './rows.ts';
+import { columnText, fromBody, pageOf, PLACED_THROUGH, refOf } from './rows.ts';
 import { StatementCache } from './statement-cache.ts';
 import { commandOf, type CommandRow } from './stored-command.ts';
 
@@ -36,16 +36,37 @@ export class CommandReads {
 
   /** Newest first: ids are UUIDv7 and grow with time. */
   commands(filter: CommandFilter, page: PageRequest): Page<AnyCommand> {
+    const { thingName, parentId } = filter;
     const where = conditions(filter);
-    if (page.cursor !== undefined) where.push(['id < ?', page.cursor]);
-    // The planner has no statistics of a young file; both indexes give the order and hold what is filtered by.
-    const index = indexFor(filter);
-    const clause = where.length === 0 ? '' : `WHERE ${where.map(([sql]) => sql).join(' AND ')}`;
-    const rows = this.#sql.all<CommandRow>(
-      `SELECT id, body, state FROM command INDEXED BY ${index} ${clause} ORDER BY id DESC LIMIT ?`,
-      [...where.flatMap(([, ...values]) => values), page.limit + 1],
-    );
+    const rows =
+      thingName !== undefined && parentId === undefined
+        ? this.#ofThing(thingName, where, page)
+        : // The planner has no statistics of a young file; both indexes give the order and hold what is filtered by.
+          this.#newestFirst(
+            `command INDEXED BY command_${parentId === undefined ? 'list' : 'parent'}`,
+            'id',
+            where,
+            page,
+          );
     return pageOf(rows, page, commandOf, ({ id }) => id);
+  }
+
+  /** Those that stand in their places already, and the up to a thousand that do not. */
+  #ofThing(thingName: ThingName, where: readonly Condition[], page: PageRequest): readonly CommandRow[] {
+    const of: Condition = ['thing_name = ?', thingName];
+    const joined = 'thing_command CROSS JOIN command USING (number)';
+    const placed = this.#newestFirst(joined, 'command_id', [of, ...where], page);
+    const all = [...where, ...beyond(page, 'id')];
+    const sql = `SELECT id, body, state FROM command WHERE number > ${PLACED_THROUGH} AND ${clause(all)}`;
+    const unplaced = this.#sql.all<CommandRow>(sql, valuesOf(all));
+    if (unplaced.length === 0) return placed;
+    return [...unplaced, ...placed].sort((one, other) => (one.id < other.id ? 1 : -1)).slice(0, page.limit + 1);
+  }
+
+  #newestFirst(from: string, id: string, where: readonly Condition[], page: PageRequest): readonly CommandRow[] {
+    const all = [...where, ...beyond(page, id)];
+    const sql = `SELECT id, body, state FROM ${from} WHERE ${clause(all)} ORDER BY ${id} DESC LIMIT ?`;
+    return this.#sql.all<CommandRow>(sql, [...valuesOf(all), page.limit + 1]);
   }
 
   timeline(id: CommandId): readonly TimelineEntry[] {
@@ -80,12 +101,15 @@ export class CommandReads {
   }
 }
 
-function indexFor({ thingName, parentId }: CommandFilter): string {
-  if (parentId !== undefined) return 'command_parent';
-  return thingName === undefined ? 'command_list' : 'command_thing';
-}
-
 type Condition = readonly [sql: string, ...values: (string | number)[]];
+
+const beyond = ({ cursor }: PageRequest, id: string): readonly Condition[] =>
+  cursor === undefined ? [] : [[`${id} < ?`, cursor]];
+
+const clause = (where: readonly Condition[]): string =>
+  where.length === 0 ? '1' : where.map(([sql]) => sql).join(' AND ');
+
+const valuesOf = (where: readonly Condition[]): (string | number)[] => where.flatMap(([, ...values]) => values);
 
 function conditions(filter: CommandFilter): Condition[] {
   const where: Condition[] = [];

@@ -1,7 +1,7 @@
 import type { Database } from 'better-sqlite3';
 import type { EpochMs } from '../../core/brand.ts';
 import type { Write } from '../../core/command/write.ts';
-import { fromBody } from './rows.ts';
+import { fromBody, PLACED_THROUGH } from './rows.ts';
 import { StatementCache } from './statement-cache.ts';
 
 interface EndedRow {
@@ -42,12 +42,18 @@ export class Pruner {
     );
     if (rows.length === 0) return 0;
     this.#keep('sequence', sequence);
-    for (const { number, id } of rows) {
+    for (const { number, id, thing } of rows) {
       this.#keep('pruned_through', this.#newestOf(id));
       this.#sql.run('DELETE FROM timeline WHERE command = ?', [id]);
       this.#sql.run('DELETE FROM idempotency WHERE command = ?', [id]);
       this.#sql.run('DELETE FROM command WHERE number = ?', [number]);
+      this.#sql.run('DELETE FROM thing_command WHERE thing_name = ? AND command_id = ?', [thing, id]);
     }
+    // The number of the newest command is given again if it went.
+    this.#sql.run(
+      `UPDATE meta SET value = min(value, coalesce((SELECT max(number) FROM command), 0)) WHERE key = 'placed_through'`,
+      [],
+    );
     for (const { id } of rows) this.#pruneWrites(id);
     this.#sql.run("DELETE FROM write WHERE command = '' AND open = 0", []);
     const shadows = new Map(rows.map(({ thing, shadow }) => [`${thing}/${shadow}`, [thing, shadow]]));
@@ -67,7 +73,10 @@ export class Pruner {
   #tidyShadow(key: readonly string[]): void {
     this.#sql.run(
       `DELETE FROM shadow WHERE thing = ? AND shadow = ? AND view IS NULL
-       AND NOT EXISTS (SELECT 1 FROM command WHERE command.thing = shadow.thing AND command.shadow = shadow.shadow)`,
+       AND NOT EXISTS (SELECT 1 FROM thing_command CROSS JOIN command USING (number)
+                       WHERE thing_name = shadow.thing AND command.shadow = shadow.shadow)
+       AND NOT EXISTS (SELECT 1 FROM command WHERE number > ${PLACED_THROUGH}
+                       AND command.thing = shadow.thing AND command.shadow = shadow.shadow)`,
       key,
     );
   }

@@ -27,6 +27,9 @@ export function textOf(column: string): string {
 /** The classic shadow has no name; its column is empty, which no name can be (R4). */
 export const shadowColumn = (ref: ShadowRef): string => ref.shadowName ?? '';
 
+/** Every command with this number or a lower one stands in `thing_command`. */
+export const PLACED_THROUGH = "(SELECT value FROM meta WHERE key = 'placed_through')";
+
 /** Where a drift entry stands, as one text: no name has a blank in it (R3, R4), and the field comes last. */
 export const DRIFT_PLACE = "thing || ' ' || shadow || ' ' || field";
 export const driftPlace = (ref: ShadowRef, field: string): string =>

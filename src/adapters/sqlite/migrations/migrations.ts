@@ -5,6 +5,7 @@ import { DIRECT_0004 } from './0004-direct.ts';
 import { DRIFT_COUNTS_0005 } from './0005-drift-counts.ts';
 import { FLAPPED_0006 } from './0006-flapped.ts';
 import { INTAKE_0007 } from './0007-intake.ts';
+import { THING_COMMAND_0008 } from './0008-thing-command.ts';
 
 /** One step forward. A step that was released never changes: a correction is the next step. */
 export interface Migration {
@@ -21,4 +22,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { number: 5, sql: DRIFT_COUNTS_0005 },
   { number: 6, sql: FLAPPED_0006 },
   { number: 7, sql: INTAKE_0007 },
+  { number: 8, sql: THING_COMMAND_0008 },
 ];
