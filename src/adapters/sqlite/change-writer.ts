@@ -9,7 +9,7 @@ import type { LedgerChange, NewTimelineEntry } from '../../ports/ledger.ts';
 import type { Changes } from './group-commit.ts';
 import { ManyRows, type Value } from './many-rows.ts';
 import { columnText, driftPlace, PLACED_THROUGH, shadowColumn, toBody } from './rows.ts';
-import { outcomeOf, stateOf } from './stored-command.ts';
+import { firstOutcomeOf, firstStateOf, outcomeOf, stateOf } from './stored-command.ts';
 
 /** What the author of a stale commit hears. */
 export const STALE = problem('ledger_stale', 'a newer revision of the command is stored');
@@ -24,14 +24,12 @@ export type OnDrift = (place: string) => void;
 export interface Mark {
   readonly sequence: number;
   readonly newestId: string;
-  readonly unplaced: number;
 }
 
-/**
- * So many commands are put into `thing_command` at once. One alone would change a page of its own; a thousand of things
- * that have few commands each still change up to a page each, which takes some 20 ms.
- */
-const PLACED_TOGETHER = 1_000;
+/** Commands wait for their places until there are so many: one alone would change a page of its own. */
+const UNPLACED_MAX = 2_000;
+/** Each thing's take a page or two, and a page 20 us. */
+const UNPLACED_THINGS_MAX = 1_000;
 
 /** Several revisions of one command in one batch: the last one is stored if the first one may be. */
 interface Revisions {
@@ -50,17 +48,18 @@ export class ChangeWriter {
   #sequence: number;
   /** No command has a higher id: ids rise with time, so a new one need not be looked for. */
   #newestId: string;
-  /** Commands that are not in `thing_command` yet, at most. */
+  /** About how many commands are not in `thing_command` yet, and of how many things: a rollback changes neither. */
   #unplaced: number;
+  readonly #unplacedThings = new Set<string>();
 
   constructor(database: Database, onDrift: OnDrift = () => undefined) {
     this.#sql = prepared(database);
     this.#onDrift = onDrift;
     this.#sql.revision.pluck();
-    this.#newCommands = new ManyRows(database, COMMAND, 12);
+    this.#newCommands = new ManyRows(database, COMMAND, 13);
     this.#newShadows = new ManyRows(database, 'shadow (thing, shadow)', 2, 'ON CONFLICT DO NOTHING');
     this.#newLines = new ManyRows(database, 'timeline (sequence, command, body)', 3);
-    this.#newWrites = new ManyRows(database, 'write (id, thing, shadow, open, command, body)', 6, WRITE_AGAIN);
+    this.#newWrites = new ManyRows(database, 'write (id, thing, shadow, open, command, body, outcome)', 7, WRITE_AGAIN);
     this.#sequence = newestSequence(database);
     this.#newestId = (database.prepare('SELECT max(id) FROM command').pluck().get() as string | null) ?? '';
     this.#unplaced = this.#sql.unplaced.pluck().get() as number;
@@ -78,13 +77,12 @@ export class ChangeWriter {
   }
 
   mark(): Mark {
-    return { sequence: this.#sequence, newestId: this.#newestId, unplaced: this.#unplaced };
+    return { sequence: this.#sequence, newestId: this.#newestId };
   }
 
-  rollBackTo({ sequence, newestId, unplaced }: Mark): void {
+  rollBackTo({ sequence, newestId }: Mark): void {
     this.#sequence = sequence;
     this.#newestId = newestId;
-    this.#unplaced = unplaced;
   }
 
   /** Gives for each commit the number of its first timeline entry, or 0. */
@@ -105,7 +103,7 @@ export class ChangeWriter {
     this.#writeCommands(commands.values());
     this.#newLines.insert(lines);
     this.#writeWrites(writes.values());
-    if (this.#unplaced >= PLACED_TOGETHER) this.#place();
+    if (this.#unplaced >= UNPLACED_MAX || this.#unplacedThings.size >= UNPLACED_THINGS_MAX) this.#place();
     return firsts;
   }
 
@@ -122,10 +120,18 @@ export class ChangeWriter {
       if (id <= this.#newestId && this.#sql.find.get(id) !== undefined) throw new Stale(id);
       const [thing, shadow] = [ref.thingName, shadowColumn(ref)];
       rows.push(id, thing, shadow, status, liveness(command), columnText(command.author), createdAt);
-      rows.push(policy.expiresAt, endedAt ?? null, revision, toBody(command), command.parentId ?? null);
+      rows.push(
+        policy.expiresAt,
+        endedAt ?? null,
+        revision,
+        toBody(command),
+        command.parentId ?? null,
+        firstStateOf(command),
+      );
       if (command.kind === 'shadow') shadows.push(thing, shadow);
       if (id > this.#newestId) this.#newestId = id;
       this.#unplaced += 1;
+      this.#unplacedThings.add(thing);
     }
     this.#newCommands.insert(rows);
     this.#newShadows.insert(shadows);
@@ -135,6 +141,7 @@ export class ChangeWriter {
     this.#sql.place.run();
     this.#sql.placed.run();
     this.#unplaced = 0;
+    this.#unplacedThings.clear();
   }
 
   /** Nearly every later revision finds its row and is newer than it; only then is there no need to look first. */
@@ -153,7 +160,7 @@ export class ChangeWriter {
       const open = write.state === 'open' ? 1 : 0;
       if (open === 0 && this.#sql.closeWrite.run(outcomeOf(write), write.id).changes === 1) continue;
       const { id, ref, commandIds } = write;
-      rows.push(id, ref.thingName, shadowColumn(ref), open, commandIds[0] ?? '', toBody(write));
+      rows.push(id, ref.thingName, shadowColumn(ref), open, commandIds[0] ?? '', toBody(write), firstOutcomeOf(write));
     }
     this.#newWrites.insert(rows);
   }
@@ -238,10 +245,9 @@ function prepared(database: Database): Record<keyof typeof SQL, Statement> {
 }
 
 const COMMAND = `command (id, thing, shadow, status, live, author, created_at,
-                          expires_at, ended_at, revision, body, parent)`;
+                          expires_at, ended_at, revision, body, parent, state)`;
 
-/** A write that is stored as open again keeps nothing of an outcome. */
-const WRITE_AGAIN = `ON CONFLICT (id) DO UPDATE SET open = excluded.open, body = excluded.body, outcome = NULL`;
+const WRITE_AGAIN = `ON CONFLICT (id) DO UPDATE SET open = excluded.open, body = excluded.body, outcome = excluded.outcome`;
 
 const SQL = {
   find: 'SELECT 1 FROM command WHERE id = ?',

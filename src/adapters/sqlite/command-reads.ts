@@ -51,7 +51,7 @@ export class CommandReads {
     return pageOf(rows, page, commandOf, ({ id }) => id);
   }
 
-  /** Those that stand in their places already, and the up to a thousand that do not. */
+  /** Those that stand in their places already, and the up to two thousand that do not. */
   #ofThing(thingName: ThingName, where: readonly Condition[], page: PageRequest): readonly CommandRow[] {
     const of: Condition = ['thing_name = ?', thingName];
     const joined = 'thing_command CROSS JOIN command USING (number)';

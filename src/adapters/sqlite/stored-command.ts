@@ -5,7 +5,7 @@ import { fromBody, toBody } from './rows.ts';
 
 /**
  * Commands and writes as rows. What was asked for is stored once, as the body of the first revision; what became of it
- * stands beside it and is replaced with every step.
+ * stands beside it and is replaced with every step. (Older files: null beside it until the first one.)
  */
 export interface CommandRow {
   readonly id: string;
@@ -51,6 +51,18 @@ function directOf(first: DirectCommand, state: string): DirectCommand {
     ...fromBody<DirectState>(state),
   };
 }
+
+/**
+ * What is stored with the first revision, with blanks behind it: a step that takes no more room than the row has already
+ * changes the row's page alone, while a row that grows in a full page moves its neighbours to other pages.
+ */
+export function firstStateOf(command: AnyCommand): string {
+  const state = stateOf(command);
+  return state.padEnd(Math.ceil(state.length * GROWTH));
+}
+
+/** A command of one field that succeeds grows by 1.6, a direct one by 1.7. */
+const GROWTH = 1.75;
 
 /** All that is not said to stay: a member that is new to commands is stored with every step until it is named here. */
 export function stateOf(command: AnyCommand): string {
@@ -110,5 +122,11 @@ export function writeOf({ body, outcome }: Omit<WriteRow, 'id'>): Write {
 export function outcomeOf({ state, acceptedVersion }: Write): string {
   return toBody({ state, acceptedVersion });
 }
+
+/** As `firstStateOf`. */
+export const firstOutcomeOf = (write: Write): string => outcomeOf(write).padEnd(OUTCOME_CHARACTERS);
+
+/** With a version of six digits. */
+const OUTCOME_CHARACTERS = 46;
 
 type WriteOutcome = Pick<Write, 'state' | 'acceptedVersion'>;
