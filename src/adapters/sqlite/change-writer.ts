@@ -29,7 +29,7 @@ export interface Mark {
 /** Commands wait for their places until there are so many: one alone would change a page of its own. */
 const UNPLACED_MAX = 2_000;
 /** Each thing's take a page or two, and a page 20 us. */
-const UNPLACED_THINGS_MAX = 1_000;
+const UNPLACED_THINGS_MAX = 500;
 
 /** Several revisions of one command in one batch: the last one is stored if the first one may be. */
 interface Revisions {
