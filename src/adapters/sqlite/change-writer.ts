@@ -8,7 +8,7 @@ import { problem } from '../../core/problem.ts';
 import type { LedgerChange, NewTimelineEntry } from '../../ports/ledger.ts';
 import type { Changes } from './group-commit.ts';
 import { ManyRows, type Value } from './many-rows.ts';
-import { columnText, driftPlace, PLACED_THROUGH, shadowColumn, toBody } from './rows.ts';
+import { columnText, driftKey, driftPlace, PLACED_THROUGH, shadowColumn, toBody } from './rows.ts';
 import { firstOutcomeOf, firstStateOf, outcomeOf, stateOf } from './stored-command.ts';
 
 /** What the author of a stale commit hears. */
@@ -181,11 +181,11 @@ export class ChangeWriter {
         return this.#drift(change.entry);
       case 'drift_gone':
         this.#onDrift(driftPlace(change.ref, change.field));
-        sql.driftGone.run(change.ref.thingName, shadowColumn(change.ref), columnText(change.field));
+        sql.driftGone.run(...driftKey(change.ref, change.field));
         return;
       case 'flapped': {
         const { field, flaps, version } = change.flapped;
-        sql.flapped.run(change.ref.thingName, shadowColumn(change.ref), columnText(field), flaps, version);
+        sql.flapped.run(...driftKey(change.ref, field), flaps, version);
         return;
       }
       case 'ignore_rule':
@@ -203,9 +203,7 @@ export class ChangeWriter {
   #drift(entry: DriftEntry): void {
     this.#onDrift(driftPlace(entry.ref, entry.field));
     this.#sql.drift.run(
-      entry.ref.thingName,
-      shadowColumn(entry.ref),
-      columnText(entry.field),
+      ...driftKey(entry.ref, entry.field),
       entry.cause,
       entry.author === undefined ? null : columnText(entry.author),
       entry.firstSeenAt,

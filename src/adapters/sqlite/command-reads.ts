@@ -3,6 +3,7 @@ import type { CommandId, EpochMs, ThingName } from '../../core/brand.ts';
 import type { TimelineEntry } from '../../core/command/command.ts';
 import type { AnyCommand } from '../../core/direct/direct-command.ts';
 import type { CommandFilter, EventPage, OpenShadow, Page, PageRequest } from '../../ports/ledger.ts';
+import { clause, valuesOf, type Condition } from './conditions.ts';
 import { scopeCondition } from './scope-condition.ts';
 import { columnText, fromBody, pageOf, PLACED_THROUGH, refOf } from './rows.ts';
 import { StatementCache } from './statement-cache.ts';
@@ -56,16 +57,15 @@ export class CommandReads {
     const of: Condition = ['thing_name = ?', thingName];
     const joined = 'thing_command CROSS JOIN command USING (number)';
     const placed = this.#newestFirst(joined, 'command_id', [of, ...where], page);
-    const all = [...where, ...beyond(page, 'id')];
-    const sql = `SELECT id, body, state FROM command WHERE number > ${PLACED_THROUGH} AND ${clause(all)}`;
-    const unplaced = this.#sql.all<CommandRow>(sql, valuesOf(all));
+    const newer: readonly Condition[] = [[`number > ${PLACED_THROUGH}`], ...where, ...beyond(page, 'id')];
+    const unplaced = this.#sql.all<CommandRow>(`SELECT id, body, state FROM command ${clause(newer)}`, valuesOf(newer));
     if (unplaced.length === 0) return placed;
     return [...unplaced, ...placed].sort((one, other) => (one.id < other.id ? 1 : -1)).slice(0, page.limit + 1);
   }
 
   #newestFirst(from: string, id: string, where: readonly Condition[], page: PageRequest): readonly CommandRow[] {
     const all = [...where, ...beyond(page, id)];
-    const sql = `SELECT id, body, state FROM ${from} WHERE ${clause(all)} ORDER BY ${id} DESC LIMIT ?`;
+    const sql = `SELECT id, body, state FROM ${from} ${clause(all)} ORDER BY ${id} DESC LIMIT ?`;
     return this.#sql.all<CommandRow>(sql, [...valuesOf(all), page.limit + 1]);
   }
 
@@ -101,15 +101,8 @@ export class CommandReads {
   }
 }
 
-type Condition = readonly [sql: string, ...values: (string | number)[]];
-
 const beyond = ({ cursor }: PageRequest, id: string): readonly Condition[] =>
   cursor === undefined ? [] : [[`${id} < ?`, cursor]];
-
-const clause = (where: readonly Condition[]): string =>
-  where.length === 0 ? '1' : where.map(([sql]) => sql).join(' AND ');
-
-const valuesOf = (where: readonly Condition[]): (string | number)[] => where.flatMap(([, ...values]) => values);
 
 function conditions(filter: CommandFilter): Condition[] {
   const where: Condition[] = [];

@@ -3,9 +3,10 @@ import type { EpochMs } from '../../core/brand.ts';
 import type { DriftCause, DriftEntry } from '../../core/drift/drift.ts';
 import { ok, type Result } from '../../core/result.ts';
 import type { DriftCounts, DriftFilter, Page, PageRequest } from '../../ports/ledger.ts';
+import { clause, valuesOf, type Condition } from './conditions.ts';
 import { anyScope, scopeCondition } from './scope-condition.ts';
 import type { KnownRows } from './known-rows.ts';
-import { columnText, cursorOf, DRIFT_PLACE, pageOf, parseCursor, shadowColumn, type CursorValue } from './rows.ts';
+import { columnText, cursorOf, driftKey, DRIFT_PLACE, pageOf, parseCursor, type CursorValue } from './rows.ts';
 import { StatementCache } from './statement-cache.ts';
 
 type Sort = NonNullable<DriftFilter['sort']>;
@@ -19,8 +20,8 @@ const ORDERS: Readonly<Record<Sort, { readonly by?: 'first_seen_at' | 'flaps'; r
 };
 
 /** The values of the columns that order a list by, as they are stored. */
-function placeOf(entry: DriftEntry, by: 'first_seen_at' | 'flaps' | undefined): CursorValue[] {
-  const key = [entry.ref.thingName, shadowColumn(entry.ref), columnText(entry.field)];
+function placeOf(entry: DriftEntry, by: 'first_seen_at' | 'flaps' | undefined): readonly CursorValue[] {
+  const key = driftKey(entry.ref, entry.field);
   if (by === undefined) return key;
   return [by === 'flaps' ? entry.flaps : entry.firstSeenAt, ...key];
 }
@@ -54,7 +55,7 @@ export class DriftReads {
     const column = (sql: string): readonly string[] => this.#sql.column<string>(`SELECT ${sql} ${rest}`, values);
     return ok(
       pageOf(
-        // The places stand in the index; a body takes another step into the table, and is three times as long.
+        // The places stand in the index; a body takes another step into the table.
         this.#known.read(column(DRIFT_PLACE), () => column('body')),
         page,
         (entry) => entry,
@@ -140,8 +141,6 @@ const LISTED_ONLY = 'WHERE ignored = 0 AND acknowledged = 0';
 
 const total = (rows: readonly CountRow[]): number => rows.reduce((sum, { fields }) => sum + fields, 0);
 
-type Condition = readonly [sql: string, ...values: CursorValue[]];
-
 /** Sorts after every name that starts with the same letters: names are ASCII (R3). */
 const LAST = '\u{10FFFF}';
 
@@ -174,8 +173,3 @@ function listed(filter: DriftFilter): Condition[] {
     ...(filter.includeAcknowledged === true ? [] : [['acknowledged = 0'] as const]),
   ];
 }
-
-const clause = (where: readonly Condition[]): string =>
-  where.length === 0 ? '' : `WHERE ${where.map(([sql]) => sql).join(' AND ')}`;
-
-const valuesOf = (where: readonly Condition[]): CursorValue[] => where.flatMap(([, ...values]) => values);

@@ -30,10 +30,16 @@ export const shadowColumn = (ref: ShadowRef): string => ref.shadowName ?? '';
 /** Every command with this number or a lower one stands in `thing_command`. */
 export const PLACED_THROUGH = "(SELECT value FROM meta WHERE key = 'placed_through')";
 
-/** Where a drift entry stands, as one text: no name has a blank in it (R3, R4), and the field comes last. */
+/** The columns that find what is kept of a field. */
+export const driftKey = (ref: ShadowRef, field: string): readonly [thing: string, shadow: string, field: string] => [
+  ref.thingName,
+  shadowColumn(ref),
+  columnText(field),
+];
+
+/** The key of a drift entry as one text: no name has a blank in it (R3, R4), and the field comes last. */
 export const DRIFT_PLACE = "thing || ' ' || shadow || ' ' || field";
-export const driftPlace = (ref: ShadowRef, field: string): string =>
-  `${ref.thingName} ${shadowColumn(ref)} ${columnText(field)}`;
+export const driftPlace = (ref: ShadowRef, field: string): string => driftKey(ref, field).join(' ');
 
 export function refOf(thing: string, shadow: string): ShadowRef {
   const thingName = thing as ThingName;
