@@ -63,8 +63,9 @@ export type Sighting =
       readonly value: JsonValue;
       readonly cause: 'adapter' | 'person' | 'itself';
     }
+  /** What became of a process; `refused` is a start that will not succeed by being repeated. */
   | { readonly type: 'boot' | 'crash' | 'pause' | 'resume' | 'ready' | 'refused'; readonly process: string }
-  /** What one restart of the server found itself unable to do, or a device its journal. */
+  /** An app has asked for a command; what it is answered, if anything, is `created`. */
   | { readonly type: 'asked'; readonly request: CreateCommand }
   | {
       readonly type: 'created';
